@@ -1,0 +1,200 @@
+/*
+ * cpu_state.h: the architectural state of one logical processor.
+ *
+ * Plain data, shared by every room. Values are the architectural ones (SDM volume 3C, "Guest Register
+ * State" gives the form of segment access rights); no emulator's own encoding appears here.
+ */
+#ifndef VTSIM_CPU_STATE_H
+#define VTSIM_CPU_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum cpu_gpr {
+    GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RDI,
+    GPR_R8, GPR_R9, GPR_R10, GPR_R11, GPR_R12, GPR_R13, GPR_R14, GPR_R15,
+    GPR_COUNT
+};
+
+/* Encoding order of segment registers in instructions, then the two system segments. */
+enum cpu_segment_index { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
+
+/* Segment access rights in the VMCS form: SDM "Format of Access Rights". */
+enum {
+    AR_TYPE = 0xf,
+    AR_S = 1u << 4,
+    AR_DPL_SHIFT = 5,
+    AR_DPL = 3u << 5,
+    AR_P = 1u << 7,
+    AR_AVL = 1u << 12,
+    AR_L = 1u << 13,
+    AR_DB = 1u << 14,
+    AR_G = 1u << 15,
+    AR_UNUSABLE = 1u << 16,
+};
+
+struct cpu_segment {
+    uint64_t base;
+    uint32_t limit; /* in bytes, already expanded by G */
+    uint32_t access_rights;
+    uint16_t selector;
+};
+
+struct cpu_descriptor_table {
+    uint64_t base;
+    uint16_t limit;
+};
+
+#define CR0_PE (1ull << 0)
+#define CR0_MP (1ull << 1)
+#define CR0_EM (1ull << 2)
+#define CR0_TS (1ull << 3)
+#define CR0_ET (1ull << 4)
+#define CR0_NE (1ull << 5)
+#define CR0_WP (1ull << 16)
+#define CR0_AM (1ull << 18)
+#define CR0_NW (1ull << 29)
+#define CR0_CD (1ull << 30)
+#define CR0_PG (1ull << 31)
+
+#define CR4_VME (1ull << 0)
+#define CR4_PVI (1ull << 1)
+#define CR4_TSD (1ull << 2)
+#define CR4_DE (1ull << 3)
+#define CR4_PSE (1ull << 4)
+#define CR4_PAE (1ull << 5)
+#define CR4_MCE (1ull << 6)
+#define CR4_PGE (1ull << 7)
+#define CR4_PCE (1ull << 8)
+#define CR4_OSFXSR (1ull << 9)
+#define CR4_OSXMMEXCPT (1ull << 10)
+#define CR4_UMIP (1ull << 11)
+#define CR4_LA57 (1ull << 12)
+#define CR4_VMXE (1ull << 13)
+#define CR4_SMXE (1ull << 14)
+#define CR4_FSGSBASE (1ull << 16)
+#define CR4_PCIDE (1ull << 17)
+#define CR4_OSXSAVE (1ull << 18)
+#define CR4_SMEP (1ull << 20)
+#define CR4_SMAP (1ull << 21)
+#define CR4_PKE (1ull << 22)
+#define CR4_CET (1ull << 23)
+
+#define EFER_SCE (1ull << 0)
+#define EFER_LME (1ull << 8)
+#define EFER_LMA (1ull << 10)
+#define EFER_NXE (1ull << 11)
+
+#define RFLAGS_CF (1ull << 0)
+#define RFLAGS_FIXED1 (1ull << 1)
+#define RFLAGS_PF (1ull << 2)
+#define RFLAGS_AF (1ull << 4)
+#define RFLAGS_ZF (1ull << 6)
+#define RFLAGS_SF (1ull << 7)
+#define RFLAGS_TF (1ull << 8)
+#define RFLAGS_IF (1ull << 9)
+#define RFLAGS_DF (1ull << 10)
+#define RFLAGS_OF (1ull << 11)
+#define RFLAGS_IOPL (3ull << 12)
+#define RFLAGS_IOPL_SHIFT 12
+#define RFLAGS_NT (1ull << 14)
+#define RFLAGS_RF (1ull << 16)
+#define RFLAGS_VM (1ull << 17)
+#define RFLAGS_AC (1ull << 18)
+#define RFLAGS_VIF (1ull << 19)
+#define RFLAGS_VIP (1ull << 20)
+#define RFLAGS_ID (1ull << 21)
+#define RFLAGS_ARITHMETIC (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
+
+/* Exception vectors: SDM volume 3A, "Exception and Interrupt Reference". */
+enum cpu_vector {
+    VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_BR = 5, VECTOR_UD = 6,
+    VECTOR_NM = 7, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_NP = 11, VECTOR_SS = 12, VECTOR_GP = 13,
+    VECTOR_PF = 14, VECTOR_MF = 16, VECTOR_AC = 17, VECTOR_MC = 18, VECTOR_XM = 19, VECTOR_VE = 20, VECTOR_CP = 21
+};
+
+/* Page-fault error code bits. */
+#define PF_P 1u
+#define PF_W 2u
+#define PF_U 4u
+#define PF_RSVD 8u
+#define PF_I 16u
+#define PF_PK 32u
+
+/* As in the VMCS: SDM "Guest Non-Register State", activity state. */
+enum cpu_activity_state { ACTIVITY_ACTIVE = 0, ACTIVITY_HLT = 1, ACTIVITY_SHUTDOWN = 2, ACTIVITY_WAIT_FOR_SIPI = 3 };
+
+/* As in the VMCS: SDM "Format of Interruptibility State". */
+#define BLOCKING_BY_STI 1u
+#define BLOCKING_BY_MOV_SS 2u
+#define BLOCKING_BY_SMI 4u
+#define BLOCKING_BY_NMI 8u
+
+/* MSRs that a VM entry, a VM exit, paging or a system instruction reads; the rest live in sim/cpu. */
+struct cpu_msrs {
+    uint64_t efer;
+    uint64_t star, lstar, cstar, fmask, kernel_gs_base;
+    uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+    uint64_t pat;
+    uint64_t debugctl;
+    uint64_t perf_global_ctrl;
+    uint64_t tsc_aux;
+    uint64_t tsc_adjust;
+    uint64_t misc_enable;
+    uint64_t feature_control;
+    uint64_t apic_base;
+    uint64_t spec_ctrl;
+};
+
+struct cpu_state {
+    uint64_t gpr[GPR_COUNT];
+    uint64_t rip;
+    uint64_t rflags; /* materialised, all bits */
+    struct cpu_segment seg[SEG_COUNT];
+    struct cpu_descriptor_table gdtr, idtr;
+    uint64_t cr0, cr2, cr3, cr4;
+    uint64_t xcr0;
+    uint64_t dr[4], dr6, dr7;
+    struct cpu_msrs msr;
+    uint64_t pdpte[4]; /* the PDPTE registers of PAE paging */
+    uint32_t activity_state;         /* enum cpu_activity_state */
+    uint32_t interruptibility_state; /* BLOCKING_BY_* */
+    uint64_t pending_debug_exceptions;
+    /* Time-stamp counter: what RDTSC gives in root operation is cycles + tsc_offset_root. */
+    uint64_t tsc_offset_root;
+};
+
+static inline unsigned cpu_cpl(const struct cpu_state *s)
+{
+    if (!(s->cr0 & CR0_PE))
+        return 0;
+    if (s->rflags & RFLAGS_VM)
+        return 3;
+    return (s->seg[SEG_SS].access_rights & AR_DPL) >> AR_DPL_SHIFT;
+}
+
+static inline bool cpu_long_mode(const struct cpu_state *s) { return (s->msr.efer & EFER_LMA) != 0; }
+
+static inline bool cpu_64bit_mode(const struct cpu_state *s)
+{
+    return cpu_long_mode(s) && (s->seg[SEG_CS].access_rights & AR_L);
+}
+
+/* Code size in bits of the current mode: 16, 32 or 64. */
+static inline unsigned cpu_code_bits(const struct cpu_state *s)
+{
+    if (cpu_64bit_mode(s))
+        return 64;
+    return (s->seg[SEG_CS].access_rights & AR_DB) ? 32 : 16;
+}
+
+static inline bool cpu_real_mode(const struct cpu_state *s) { return !(s->cr0 & CR0_PE); }
+static inline bool cpu_v86_mode(const struct cpu_state *s)
+{
+    return (s->cr0 & CR0_PE) && (s->rflags & RFLAGS_VM);
+}
+
+/* Canonical with 48 linear-address bits. */
+static inline bool cpu_canonical48(uint64_t address) { return (uint64_t)((int64_t)(address << 16) >> 16) == address; }
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * profile.h: what one processor model offers: features, capability MSRs, TLB geometry, costs.
+ *
+ * Each profile is one constant table in sim/cpu/profiles/. Only what vtsim models is advertised.
+ */
+#ifndef VTSIM_PROFILE_H
+#define VTSIM_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The VMX capability MSRs, IA32_VMX_BASIC (480H) to IA32_VMX_VMFUNC (491H): SDM appendix "VMX Capability
+ * Reporting Facility". */
+struct vmx_capabilities {
+    uint64_t basic;
+    uint64_t pinbased_ctls, procbased_ctls, exit_ctls, entry_ctls;
+    uint64_t misc;
+    uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
+    uint64_t vmcs_enum;
+    uint64_t procbased_ctls2;
+    uint64_t ept_vpid_cap;
+    uint64_t true_pinbased_ctls, true_procbased_ctls, true_exit_ctls, true_entry_ctls;
+    uint64_t vmfunc;
+};
+
+/* One set-associative array of the modelled TLB. entries == 0: the profile has none. */
+struct tlb_array_geometry {
+    uint16_t entries;
+    uint16_t ways;
+    const char *source;
+};
+
+struct tlb_geometry {
+    struct tlb_array_geometry main_4k_2m; /* the level that the model keeps: second level, or the only one */
+    struct tlb_array_geometry main_1g;
+    struct tlb_array_geometry guest_physical; /* cache of guest-physical mappings, fully associative if ways == entries */
+    bool main_holds_2m; /* false: 2M and 4M pages go to large_2m */
+    struct tlb_array_geometry large_2m;
+};
+
+struct cpu_cost {
+    uint32_t cycles;
+    const char *source; /* a publication, or "assumed" */
+};
+
+/* X-macro: field, text. Costs are in cycles. */
+#define CPU_COSTS(X)                                                                                                   \
+    X(instruction, "one ordinary instruction")                                                                        \
+    X(branch, "a taken or untaken branch instruction")                                                                \
+    X(memory_access, "a memory operand that hits the first-level cache, on top")                                      \
+    X(system_instruction, "an intercepted system instruction executed by the model")                                  \
+    X(page_walk_reference, "one page-table reference of a walk")                                                      \
+    X(vm_entry, "VMLAUNCH or VMRESUME")                                                                               \
+    X(vm_exit, "VM exit")                                                                                              \
+    X(vmread, "VMREAD")                                                                                                \
+    X(vmwrite, "VMWRITE")                                                                                              \
+    X(vmptrld, "VMPTRLD")                                                                                              \
+    X(vmclear, "VMCLEAR")                                                                                              \
+    X(vmxon, "VMXON or VMXOFF")                                                                                        \
+    X(invept, "INVEPT")                                                                                                \
+    X(invvpid, "INVVPID")                                                                                              \
+    X(invlpg, "INVLPG or INVPCID")                                                                                     \
+    X(mov_cr, "MOV to a control register")                                                                            \
+    X(event_delivery, "delivery of an event through the IDT")                                                         \
+    X(io_port, "IN or OUT")                                                                                            \
+    X(msr_list_entry, "one entry of an MSR load or store list")
+
+struct cpu_costs {
+#define CPU_COST_MEMBER(field, text) struct cpu_cost field;
+    CPU_COSTS(CPU_COST_MEMBER)
+#undef CPU_COST_MEMBER
+};
+
+struct cpuid_leaf {
+    uint32_t leaf, subleaf; /* subleaf CPUID_ANY_SUBLEAF: the leaf has none */
+    uint32_t eax, ebx, ecx, edx;
+};
+#define CPUID_ANY_SUBLEAF 0xffffffffu
+
+struct cpu_profile {
+    const char *name;        /* as given to --cpu */
+    const char *description;
+    uint8_t physical_address_bits;
+    uint8_t linear_address_bits;
+    bool has_1g_pages, has_pcid, has_invpcid, has_smep, has_smap, has_nx, has_umip, has_rdtscp;
+    bool has_vmx, has_ept, has_vpid;
+    struct vmx_capabilities vmx;
+    struct tlb_geometry tlb;
+    struct cpu_costs cost;
+    const struct cpuid_leaf *cpuid;
+    size_t cpuid_count;
+};
+
+/* Null if there is none of that name. */
+const struct cpu_profile *cpu_profile_find(const char *name);
+/* The index'th profile, null past the end; oldest generation first. */
+const struct cpu_profile *cpu_profile_at(size_t index);
+
+#endif

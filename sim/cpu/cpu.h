@@ -1,0 +1,114 @@
+/*
+ * cpu.h: one logical processor, VMX included. Enter the room here.
+ *
+ * The core (sim/core) runs translated code and hands every trap to these functions; the machine (sim/machine.c) ties both
+ * together. A function returns when the processor is ready to run translated code again, or cannot go on.
+ */
+#ifndef VTSIM_SIM_CPU_CPU_H
+#define VTSIM_SIM_CPU_CPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tlb/mmu.h"
+#include "vmx_model/vmx.h"
+#include "vtsim/cpu_state.h"
+#include "vtsim/insn.h"
+#include "vtsim/outcome.h"
+#include "vtsim/phys_mem.h"
+#include "vtsim/profile.h"
+#include "vtsim/trace.h"
+
+/* The platform as the processor sees it. None may be null. */
+struct cpu_bus {
+    uint32_t (*port_in)(void *opaque, uint16_t port, unsigned size);
+    void (*port_out)(void *opaque, uint16_t port, uint32_t value, unsigned size);
+    /* Is an external interrupt (LAPIC or 8259) asking, at the current task priority? */
+    bool (*interrupt_pending)(void *opaque);
+    uint8_t (*interrupt_acknowledge)(void *opaque);
+    bool (*nmi_pending)(void *opaque);
+    void (*nmi_acknowledge)(void *opaque);
+    uint64_t (*read_cr8)(void *opaque);
+    void (*write_cr8)(void *opaque, uint64_t value);
+    /* IA32_APIC_BASE, x2APIC MSRs 800H..8FFH and IA32_TSC_DEADLINE. False: #GP. */
+    bool (*apic_read_msr)(void *opaque, uint32_t index, uint64_t *value);
+    bool (*apic_write_msr)(void *opaque, uint32_t index, uint64_t value);
+    /* The next cycle at which a device does something by itself; UINT64_MAX: never. */
+    uint64_t (*next_deadline)(void *opaque);
+    /* Let devices act up to the given cycle. */
+    void (*advance)(void *opaque, uint64_t cycles);
+    void *opaque;
+};
+
+enum cpu_status {
+    CPU_RUN,          /* go on with translated code at state.rip */
+    CPU_HALTED,       /* HLT (or MWAIT, or activity state HLT): nothing to do until an event */
+    CPU_TRIPLE_FAULT, /* shutdown in root operation */
+    CPU_VMX_ABORT,
+    CPU_UNSUPPORTED,  /* text: what the guest asked for that is not modelled */
+};
+
+struct cpu_msr_store; /* msr.c: MSRs that nothing but RDMSR and WRMSR looks at */
+
+struct cpu {
+    struct cpu_state state;
+    struct vmx vmx;
+    struct mmu mmu;
+    const struct cpu_profile *profile;
+    const struct phys_mem *mem;
+    const struct trace *trace;
+    const struct cpu_bus *bus;
+    void (*explain)(void *opaque, const char *line); /* failed VM entries, for a person; may be null */
+    void *explain_opaque;
+    uint64_t cycles;       /* simulated time */
+    uint64_t instructions; /* executed */
+    const char *text;      /* of CPU_UNSUPPORTED, CPU_VMX_ABORT, CPU_TRIPLE_FAULT */
+    char text_buffer[256];
+    uint64_t random_state; /* RDRAND and RDSEED: seeded, never the host's */
+    uint64_t misc_msr[32]; /* values of plainly stored MSRs, see msr.c */
+    uint8_t processor;
+    uint8_t *fpu_area;
+};
+
+/* Power-on state (SDM "Processor State After Reset"), RAM and platform attached. False: out of memory. */
+bool cpu_init(struct cpu *cpu, const struct cpu_profile *profile, const struct phys_mem *mem, const struct trace *trace,
+              const struct cpu_bus *bus);
+void cpu_free(struct cpu *cpu);
+
+/* The core met an instruction that it does not execute itself. state is that before the instruction. */
+enum cpu_status cpu_instruction(struct cpu *cpu, const struct insn *insn);
+/* The core met an exception of translated code. state.rip is at the faulting instruction. */
+enum cpu_status cpu_exception(struct cpu *cpu, const struct cpu_event *event);
+/* The core's TLB fill failed. */
+enum cpu_status cpu_memory_fault(struct cpu *cpu, enum mmu_status status, const struct mmu_fault *fault);
+/* Between two instructions: time has advanced; take what is due (exits, NMI, interrupts), wake from HLT. */
+enum cpu_status cpu_poll(struct cpu *cpu);
+/* The next cycle at which cpu_poll must be called even if nothing else happens. */
+uint64_t cpu_next_deadline(const struct cpu *cpu);
+/* May an interrupt or a window exit be taken as soon as RFLAGS.IF or a shadow changes? Then the core must stop after
+ * STI, POPF, MOV SS and their like. */
+bool cpu_wants_interrupt_window(const struct cpu *cpu);
+
+/* Parts of the room, for one another and for tests. --------------------------------------------------------------- */
+
+/* Executes one instruction (execute/): faults, VM-exit checks, effect. Does not advance RIP on OUTCOME_DONE. */
+struct cpu_outcome cpu_execute(struct cpu *cpu, const struct insn *insn);
+/* Carries an outcome through to the end: events are delivered or cause VM exits, #DF and triple faults included. insn may
+ * be null when the outcome is not an instruction's. */
+enum cpu_status cpu_settle(struct cpu *cpu, const struct cpu_outcome *outcome, const struct insn *insn);
+/* Delivers through the IVT or IDT (delivery/): OUTCOME_JUMPED, or OUTCOME_EVENT with the fault met in delivery, or
+ * OUTCOME_VM_EXIT (EPT violation, task switch). Does not look at the exception bitmap. */
+struct cpu_outcome cpu_deliver(struct cpu *cpu, const struct cpu_event *event);
+/* Far control transfers (transfer/): CALL, JMP, RET far, IRET, SYSCALL, SYSRET, SYSENTER, SYSEXIT. */
+struct cpu_outcome cpu_far_transfer(struct cpu *cpu, const struct insn *insn);
+/* RDMSR and WRMSR at CPL 0. False: #GP. */
+bool cpu_read_msr(struct cpu *cpu, uint32_t index, uint64_t *value);
+bool cpu_write_msr(struct cpu *cpu, uint32_t index, uint64_t value);
+/* CPUID with the bits that follow the state (OSXSAVE, APIC) filled in. */
+void cpu_cpuid(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+/* MOV to CR0, CR3, CR4 with all checks and flushes; the value is after VMX masking. */
+struct cpu_outcome cpu_write_cr0(struct cpu *cpu, uint64_t value);
+struct cpu_outcome cpu_write_cr3(struct cpu *cpu, uint64_t value);
+struct cpu_outcome cpu_write_cr4(struct cpu *cpu, uint64_t value);
+
+#endif
