@@ -1,0 +1,16 @@
+# Warnings and instrumentation for every target of ours.
+add_library(vtsim_flags INTERFACE)
+target_include_directories(vtsim_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+target_compile_options(vtsim_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes)
+if(VTSIM_WERROR)
+  target_compile_options(vtsim_flags INTERFACE -Werror)
+endif()
+if(VTSIM_SANITIZE)
+  target_compile_options(vtsim_flags INTERFACE -fsanitize=${VTSIM_SANITIZE} -fno-sanitize-recover=undefined
+                                               -fno-omit-frame-pointer)
+  target_link_options(vtsim_flags INTERFACE -fsanitize=${VTSIM_SANITIZE})
+endif()
+if(VTSIM_COVERAGE)
+  target_compile_options(vtsim_flags INTERFACE --coverage)
+  target_link_options(vtsim_flags INTERFACE --coverage)
+endif()

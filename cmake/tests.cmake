@@ -1,0 +1,15 @@
+# tests/<room>/test_*.c: one cmocka program each, linked with the model.
+if(CMOCKA_FOUND)
+  file(GLOB_RECURSE VTSIM_UNIT_TESTS CONFIGURE_DEPENDS
+       tests/tlb/test_*.c tests/vmx_model/test_*.c tests/cpu/test_*.c tests/platform/test_*.c
+       tests/boot/test_*.c tests/traces/test_*.c)
+  foreach(source ${VTSIM_UNIT_TESTS})
+    file(RELATIVE_PATH name ${PROJECT_SOURCE_DIR}/tests ${source})
+    string(REGEX REPLACE "\\.c$" "" name ${name})
+    string(REPLACE "/" "." name ${name})
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE vtsim_model PkgConfig::CMOCKA)
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES TIMEOUT 120 LABELS unit)
+  endforeach()
+endif()
