@@ -1,0 +1,11 @@
+# The seam to Unicorn. The static library of the package is linked, and the linker sends the library's own calls of these
+# functions to ours (--wrap): no interposition at run time, and other users of Unicorn in the process are not disturbed.
+set(VTSIM_WRAPPED_FUNCTIONS
+    unicorn_fill_tlb gen_intermediate_code tcg_func_start tcg_emit_op cpu_loop_exit_noexc x86_cpu_exec_interrupt)
+file(GLOB VTSIM_CORE_SOURCES CONFIGURE_DEPENDS sim/core/*.c sim/*.c)
+list(FILTER VTSIM_CORE_SOURCES EXCLUDE REGEX "insn_decode\\.c$")
+add_library(vtsim_core STATIC ${VTSIM_CORE_SOURCES})
+target_link_libraries(vtsim_core PUBLIC vtsim_model PkgConfig::CAPSTONE unicorn_static)
+foreach(function ${VTSIM_WRAPPED_FUNCTIONS})
+  target_link_options(vtsim_core INTERFACE -Wl,--wrap=${function}_x86_64)
+endforeach()

@@ -1,0 +1,205 @@
+/*
+ * accounting.c: time of translated code, added up by the translated code itself.
+ *
+ * Every block begins with the library's own look at a countdown, whose sign asks it to leave for the main loop. Behind it
+ * we insert three small operations into the intermediate code: remember which block this is, take its cycles off the
+ * countdown, add its instructions to a counter. So a block that was left before it began is not charged, a time slice
+ * ends by itself on a block boundary, and no callback runs. When a trap comes in the middle of a block, what did not run
+ * is given back.
+ */
+#include "sim/core/core_private.h"
+
+void __real_gen_intermediate_code_x86_64(void *cpu, struct lib_block *block, int most);
+void __wrap_gen_intermediate_code_x86_64(void *cpu, struct lib_block *block, int most);
+void __real_tcg_func_start_x86_64(void *context);
+void __wrap_tcg_func_start_x86_64(void *context);
+struct lib_op *__real_tcg_emit_op_x86_64(void *context, int opcode);
+struct lib_op *__wrap_tcg_emit_op_x86_64(void *context, int opcode);
+void __real_cpu_loop_exit_noexc_x86_64(void *cpu);
+void __wrap_cpu_loop_exit_noexc_x86_64(void *cpu);
+
+void __wrap_tcg_func_start_x86_64(void *context)
+{
+    if (core_current)
+        core_current->tcg_context = context;
+    __real_tcg_func_start_x86_64(context);
+}
+
+/* The first operations of a block: load the countdown, the constant 0, branch if negative, start of an instruction. */
+struct lib_op *__wrap_tcg_emit_op_x86_64(void *context, int opcode)
+{
+    struct lib_op *op = __real_tcg_emit_op_x86_64(context, opcode);
+    struct core *core = core_current;
+    if (core && core->translating && core->ops_seen < 4)
+        core->op[core->ops_seen++] = op;
+    return op;
+}
+
+/* The library leaves a block in its middle, after a write to the block's own code. */
+void __wrap_cpu_loop_exit_noexc_x86_64(void *cpu)
+{
+    if (core_current)
+        core_current->partial_block = true;
+    __real_cpu_loop_exit_noexc_x86_64(cpu);
+}
+
+static int opcode_of(const struct lib_op *op) { return (int)(op->opcode_and_life & 0xff); }
+
+static bool prologue_as_expected(const struct core *core)
+{
+    return core->ops_seen == 4 && opcode_of(core->op[0]) == LIB_OP_LD_I32 &&
+           core->op[0]->args[2] == (uint64_t)(int64_t)core->countdown_offset &&
+           opcode_of(core->op[1]) == LIB_OP_MOVI_I32 && opcode_of(core->op[2]) == LIB_OP_BRCOND_I32;
+}
+
+static void emit(struct core *core, int opcode, uint64_t a, uint64_t b, uint64_t c)
+{
+    struct lib_op *op = tcg_op_insert_before_x86_64(core->tcg_context, core->op[3], opcode);
+    op->args[0] = a;
+    op->args[1] = b;
+    op->args[2] = c;
+}
+
+static void emit_add(struct core *core, int opcode, int32_t offset, uint32_t amount)
+{
+    uint64_t value = core->op[0]->args[0], constant = core->op[1]->args[0], state = core->op[0]->args[1];
+    emit(core, LIB_OP_LD_I32, value, state, (uint64_t)(int64_t)offset);
+    emit(core, LIB_OP_MOVI_I32, constant, amount, 0);
+    emit(core, opcode, value, value, constant);
+    emit(core, LIB_OP_ST_I32, value, state, (uint64_t)(int64_t)offset);
+}
+
+static void emit_accounting(struct core *core, uint32_t index)
+{
+    const struct core_block *block = &core->blocks[index];
+    uint64_t constant = core->op[1]->args[0], state = core->op[0]->args[1];
+    emit(core, LIB_OP_MOVI_I32, constant, index, 0);
+    emit(core, LIB_OP_ST_I32, constant, state, (uint64_t)(int64_t)core->current_block_offset);
+    if (block->substituted || !core->config.accounting)
+        return;
+    emit_add(core, LIB_OP_SUB_I32, core->countdown_offset, block->cost);
+    emit_add(core, LIB_OP_ADD_I32, core->instruction_counter_offset, block->instructions);
+}
+
+/* Translates an instruction that always traps in place of the one that the model executes. Guest RAM holds the
+ * replacement only while the library reads it. One byte is enough at a page's end: HLT is intercepted at CPL 0 and
+ * faults elsewhere. */
+static void translate_substitute(struct core *core, void *cpu, struct lib_block *block, uint64_t pc)
+{
+    static const uint8_t trap[2] = {0x0f, 0x0b}, short_trap[1] = {0xf4};
+    uint8_t *code = core_code_bytes(core, pc), saved[2];
+    size_t bytes = (pc & 0xfff) == 0xfff ? 1 : 2;
+    if (!code) {
+        __real_gen_intermediate_code_x86_64(cpu, block, 1);
+        return;
+    }
+    memcpy(saved, code, bytes);
+    memcpy(code, bytes == 2 ? trap : short_trap, bytes);
+    __real_gen_intermediate_code_x86_64(cpu, block, 1);
+    memcpy(code, saved, bytes);
+}
+
+static void note_code_page(struct core *core, const struct lib_block *block)
+{
+    const uint8_t *ram = core->config.mem->ram;
+    const uint8_t *code = core_code_bytes(core, block->pc);
+    if (!code)
+        return;
+    uint64_t first = (uint64_t)(code - ram) >> 12, last = (uint64_t)(code - ram + block->size - 1) >> 12;
+    core->code_pages[first >> 3] |= (uint8_t)(1u << (first & 7));
+    if (last != first) {
+        const uint8_t *next = core_code_bytes(core, (block->pc | 0xfff) + 1);
+        last = next ? (uint64_t)(next - ram) >> 12 : first;
+        core->code_pages[last >> 3] |= (uint8_t)(1u << (last & 7));
+    }
+}
+
+void __wrap_gen_intermediate_code_x86_64(void *cpu, struct lib_block *block, int most)
+{
+    struct core *core = core_current;
+    if (!core) {
+        __real_gen_intermediate_code_x86_64(cpu, block, most);
+        return;
+    }
+    uint32_t index = core->next_block++ % CORE_BLOCK_RECORDS;
+    struct core_scan scan = {.block = &core->blocks[index]};
+    core_scan_block(core, block->pc, block->flags, (unsigned)most, &scan);
+    core->ops_seen = 0;
+    core->translating = true;
+    if (scan.substitute)
+        translate_substitute(core, cpu, block, block->pc);
+    else
+        __real_gen_intermediate_code_x86_64(cpu, block, (int)scan.instructions);
+    core->translating = false;
+    core->blocks_translated++;
+    struct core_block *record = &core->blocks[index];
+    if (scan.substitute) {
+        block->size = record->size; /* a write to any byte of the real instruction retires the block */
+    } else {
+        record->size = block->size;
+        if (block->instructions < record->instructions) { /* the library ended it earlier */
+            record->cost = record->before[block->instructions];
+            record->instructions = (uint8_t)block->instructions;
+        }
+    }
+    note_code_page(core, block);
+    if (!prologue_as_expected(core)) {
+        core->error = "libunicorn's block prologue is not that of version 2.1.1; install libunicorn 2.1.1";
+        return;
+    }
+    emit_accounting(core, index);
+}
+
+/* What a block that was left at rip had been charged for and did not run. */
+static void refund(struct core *core, uint32_t *unrun_instructions, uint32_t *unrun_cycles)
+{
+    const struct core_block *block = &core->blocks[*core->current_block];
+    uint64_t at = core->env->rip + core->env->seg[SEG_CS].base - block->pc;
+    if (block->substituted || at >= block->size)
+        return;
+    for (unsigned i = 0; i < block->instructions; i++)
+        if (block->offset[i] == at) {
+            *unrun_instructions = block->instructions - i;
+            *unrun_cycles = block->cost - block->before[i];
+            return;
+        }
+}
+
+static void settle(struct core *core, uint32_t unrun_instructions, uint32_t unrun_cycles)
+{
+    int32_t left = (int16_t)core->before->countdown.half.low;
+    *core->config.cycles += (uint64_t)(core->granted - left) - unrun_cycles;
+    *core->config.instructions += *core->instruction_counter - (uint64_t)unrun_instructions;
+    *core->instruction_counter = 0;
+    core->granted = left;
+}
+
+/* Brings time up to date after a trap: rip is that of the instruction that did not complete. */
+void core_charge(struct core *core)
+{
+    uint32_t instructions = 0, cycles = 0;
+    if (core->config.accounting)
+        refund(core, &instructions, &cycles);
+    settle(core, instructions, cycles);
+    core->partial_block = false;
+}
+
+/* The same between blocks: everything that was begun was run. */
+void core_sync_time(struct core *core)
+{
+    if (core->partial_block)
+        core_charge(core);
+    else
+        settle(core, 0, 0);
+}
+
+/* Begins a slice that ends at the client's deadline or sooner. */
+void core_grant(struct core *core)
+{
+    uint64_t deadline = core->config.client->deadline(core->config.client->opaque), now = *core->config.cycles;
+    uint64_t room = deadline > now ? deadline - now : 0;
+    core->granted = room < CORE_SLICE ? (int32_t)room : CORE_SLICE;
+    core->before->countdown.half.low = (uint16_t)core->granted;
+}
+
+uint64_t core_blocks_translated(const struct core *core) { return core->blocks_translated; }

@@ -1,0 +1,111 @@
+/* core.c: opens, runs and closes the core. */
+#include <stdlib.h>
+
+#include "sim/core/core_private.h"
+
+struct core *core_current;
+
+enum { INTERCEPT_ALL_16 = 0xffff, CONTROL_BLOCK_BYTES = 0x1000 };
+
+static uc_cpu_x86 library_model(const struct cpu_profile *profile)
+{
+    return profile->has_smap ? UC_CPU_X86_SKYLAKE_CLIENT : UC_CPU_X86_NEHALEM;
+}
+
+static bool open_engine(struct core *core)
+{
+    if (uc_open(UC_ARCH_X86, UC_MODE_64, &core->uc) != UC_ERR_OK)
+        return false;
+    return uc_ctl_set_cpu_model(core->uc, library_model(core->config.profile)) == UC_ERR_OK &&
+           uc_ctl_set_tcg_buffer_size(core->uc, CORE_CODE_BUFFER) == UC_ERR_OK &&
+           uc_ctl_exits_enable(core->uc) == UC_ERR_OK && uc_ctl_tlb_mode(core->uc, UC_TLB_VIRTUAL) == UC_ERR_OK;
+}
+
+/* Every exception and every instruction that the library can intercept leaves it. The MSR and I/O maps that some of its
+ * checks would read belong to us: the model executes those instructions before the checks are reached. */
+static void ask_for_all_intercepts(struct core *core)
+{
+    struct lib_traps *t = core->traps;
+    t->control_block = 0;
+    t->intercept = ~0ull & ~(1ull << 28); /* all but MSR accesses, which look into a map in memory */
+    t->exceptions = ~0u;
+    t->cr_read = t->cr_write = t->dr_read = t->dr_write = INTERCEPT_ALL_16;
+    core->env->hflags |= LIB_HF_INTERCEPTS;
+    core->env->hflags2 |= LIB_HF2_GIF;
+    core->env->a20_mask = -1;
+}
+
+static const char *set_up(struct core *core)
+{
+    const struct phys_mem *mem = core->config.mem;
+    size_t pages = (mem->low_size + mem->high_size) >> 12;
+    core->blocks = calloc(CORE_BLOCK_RECORDS, sizeof *core->blocks);
+    core->code_pages = calloc(pages / 8 + 1, 1);
+    if (!core->blocks || !core->code_pages)
+        return "out of memory";
+    if (!core_open_decoders(core))
+        return "Capstone cannot be opened for x86";
+    if (!open_engine(core))
+        return "libunicorn cannot be opened for x86 with the options that vtsim needs; install libunicorn 2.1.1";
+    if (!core_map_memory(core))
+        return "libunicorn cannot map the guest's memory";
+    if (!core_prove_layout(core))
+        return "this libunicorn has another layout than version 2.1.1; install libunicorn 2.1.1";
+    ask_for_all_intercepts(core);
+    core_attach_memory(core);
+    if (uc_hook_add(core->uc, &core->trap_hook, UC_HOOK_INTR, (void *)(uintptr_t)core_on_trap, core, 1, 0) != UC_ERR_OK)
+        return "libunicorn refuses the interrupt hook";
+    return NULL;
+}
+
+struct core *core_open(const struct core_config *config, const char **error)
+{
+    if (core_current) {
+        *error = "another core is open in this process";
+        return NULL;
+    }
+    struct core *core = calloc(1, sizeof *core);
+    if (!core) {
+        *error = "out of memory";
+        return NULL;
+    }
+    core->config = *config;
+    core_current = core;
+    *error = set_up(core);
+    if (!*error && !core_prove_accounting(core))
+        *error = "a replaced function of libunicorn has no effect; link vtsim statically with libunicorn 2.1.1";
+    if (*error) {
+        core_close(core);
+        return NULL;
+    }
+    return core;
+}
+
+void core_close(struct core *core)
+{
+    if (!core)
+        return;
+    if (core->uc)
+        uc_close(core->uc);
+    core_close_decoders(core);
+    core->config.mmu->outer = (struct mmu_outer_cache){0};
+    core->config.mem->code_pages = NULL;
+    free(core->code_pages);
+    free(core->blocks);
+    core_current = NULL;
+    free(core);
+}
+
+bool core_run(struct core *core, const char **error)
+{
+    core->stop = false;
+    core->poll_soon = true; /* look at what is pending before the first block */
+    core_export_for_start(core);
+    core_grant(core);
+    core->cpu->interrupt_request = LIB_INTERRUPT_HARD;
+    uc_err result = uc_emu_start(core->uc, core->config.state->rip, 0, 0, 0);
+    *error = core->error;
+    if (!core->error && result != UC_ERR_OK)
+        *error = uc_strerror(result);
+    return *error == NULL;
+}

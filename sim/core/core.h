@@ -1,0 +1,62 @@
+/*
+ * core.h: the x86 core: Unicorn's translator, with every sensitive event handed out as a trap. Enter the room here.
+ *
+ * The core runs translated code of the state that its client keeps. Before a trap reaches the client the state is
+ * complete and time is exact; after it the client's state is what goes on. Only one core may exist in a process at a
+ * time (the library's internals are replaced process-wide).
+ */
+#ifndef VTSIM_CORE_CORE_H
+#define VTSIM_CORE_CORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tlb/mmu.h"
+#include "vtsim/cpu_state.h"
+#include "vtsim/insn.h"
+#include "vtsim/phys_mem.h"
+#include "vtsim/profile.h"
+
+/* What the core asks of the machine. None may be null. Each trap callback returns false to end the run. */
+struct core_client {
+    bool (*instruction)(void *opaque, const struct insn *insn);
+    /* vector with its error code; for #DB, debug_conditions as in DR6. */
+    bool (*exception)(void *opaque, const struct cpu_event *event);
+    bool (*memory_fault)(void *opaque, enum mmu_status status, const struct mmu_fault *fault);
+    /* Between two instructions, at the deadline or when an event may be taken. */
+    bool (*poll)(void *opaque);
+    /* The next cycle at which poll must be called. */
+    uint64_t (*deadline)(void *opaque);
+    /* Must poll be called as soon as RFLAGS.IF is set and no shadow blocks? */
+    bool (*wants_interrupt_window)(void *opaque);
+    void *opaque;
+};
+
+struct core_config {
+    const struct core_client *client;
+    struct cpu_state *state;
+    struct mmu *mmu;           /* core_open sets its outer cache */
+    struct phys_mem *mem;      /* core_open attaches the record of pages with code */
+    const struct cpu_profile *profile;
+    uint64_t *cycles;
+    uint64_t *instructions;
+    bool accounting; /* false: neither cycles nor instructions are counted (for measuring what that costs) */
+};
+
+struct core;
+
+/* Opens the core, proves the library's layout and the replacements. Null: *error says why and what to do. */
+struct core *core_open(const struct core_config *config, const char **error);
+void core_close(struct core *core);
+
+/* Runs until a callback returns false. False: the library failed; *error says how. */
+bool core_run(struct core *core, const char **error);
+
+/* Brings *cycles up to date from inside a callback of the memory-mapped devices, and makes the core look at the deadline
+ * again at the next block. */
+void core_sync_time(struct core *core);
+
+/* Blocks translated so far, for statistics of the core itself. */
+uint64_t core_blocks_translated(const struct core *core);
+
+#endif

@@ -1,0 +1,104 @@
+/* core_private.h: what the files of this room share. */
+#ifndef VTSIM_CORE_PRIVATE_H
+#define VTSIM_CORE_PRIVATE_H
+
+#include <capstone/capstone.h>
+#include <unicorn/unicorn.h>
+
+#include "sim/core/core.h"
+#include "sim/core/unicorn_internal.h"
+
+enum {
+    CORE_BLOCK_INSTRUCTIONS = 32,    /* a block is cut after this many */
+    CORE_BLOCK_RECORDS = 1 << 17,    /* more than blocks fit in the code buffer at a time */
+    CORE_CODE_BUFFER = 32 << 20,     /* bytes */
+    CORE_SLICE = 0x7000,             /* cycles granted to translated code at most; fits 15 bits with one block over */
+    CORE_TRAP_MEMORY_FAULT = 0x1f0,  /* our own exception numbers, beside the library's 0x100 + intercept code */
+};
+
+/* What is known of one translated block. */
+struct core_block {
+    uint64_t pc; /* linear address */
+    uint32_t cost; /* cycles when all of it runs */
+    uint16_t size;
+    uint8_t instructions;
+    bool substituted; /* its one instruction is executed by the model: insn is valid */
+    union {
+        struct {
+            uint8_t offset[CORE_BLOCK_INSTRUCTIONS];   /* of each instruction from pc */
+            uint16_t before[CORE_BLOCK_INSTRUCTIONS]; /* cycles of the instructions before it */
+        };
+        struct insn insn;
+    };
+};
+
+struct core {
+    struct core_config config;
+    uc_engine *uc;
+    uc_hook trap_hook;
+    struct lib_cpu *cpu;
+    struct lib_state *env;
+    struct lib_before_state *before;
+    struct lib_traps *traps;
+    uint64_t *efer;
+    uint32_t *instruction_counter; /* in an unused field of the state: translated code adds to it */
+    uint32_t *current_block;       /* likewise: index of the block that was entered last */
+    int32_t instruction_counter_offset, current_block_offset, countdown_offset; /* from the state */
+    struct core_block *blocks;
+    uint32_t next_block;
+    uint64_t blocks_translated;
+    csh decoder[3]; /* 16, 32, 64 bits */
+    cs_insn *decoded;
+    int32_t granted;    /* countdown value up to which time has been settled */
+    bool stop;          /* a callback ended the run */
+    bool poll_soon;     /* a device changed something in the middle of a block */
+    bool partial_block; /* the library left a block in its middle without a trap */
+    bool window_wanted; /* cached answer of wants_interrupt_window */
+    uint8_t exported_shadow; /* BLOCKING_BY_* that the inhibit flag stands for, as exported */
+    bool exported_rf;
+    uint64_t exported_rip;
+    uint64_t exported_instructions;
+    enum mmu_status fault_status;
+    struct mmu_fault fault;
+    uint8_t *control_block; /* outside of guest RAM */
+    /* block accounting: state of the translation under way */
+    void *tcg_context;
+    struct lib_op *op[4];
+    unsigned ops_seen;
+    bool translating;
+    uint8_t *code_pages;
+    const char *error;
+};
+
+extern struct core *core_current;
+
+/* layout.c */
+bool core_prove_layout(struct core *core);
+/* state.c */
+void core_import(struct core *core);
+void core_export(struct core *core);
+void core_export_for_start(struct core *core);
+/* accounting.c */
+void core_charge(struct core *core);
+void core_grant(struct core *core);
+bool core_prove_accounting(struct core *core);
+/* fill.c */
+void core_attach_memory(struct core *core);
+bool core_map_memory(struct core *core);
+uint8_t *core_code_bytes(struct core *core, uint64_t linear);
+/* scan.c */
+bool core_open_decoders(struct core *core);
+/* Decodes an instruction that the model executes; mode 0, 1, 2: 16, 32, 64 bits. */
+bool core_model_executes(const uint8_t *bytes, size_t got, unsigned mode, struct insn *insn);
+void core_close_decoders(struct core *core);
+struct core_scan {
+    unsigned instructions; /* how many to translate */
+    bool substitute;       /* the first is executed by the model */
+    struct core_block *block;
+};
+void core_scan_block(struct core *core, uint64_t pc, uint32_t hflags, unsigned most, struct core_scan *scan);
+/* trap.c */
+void core_on_trap(uc_engine *uc, uint32_t number, void *opaque);
+bool core_between_blocks(struct core *core);
+
+#endif

@@ -1,0 +1,178 @@
+/*
+ * fill.c: the MMU behind the library's TLB fill, its cache kept a subset of the modelled TLB, and physical memory.
+ *
+ * Guest-physical layout is the library's physical layout: RAM where it is, and one region of devices over each hole, so
+ * that no access ends the run.
+ */
+#include "sim/core/core_private.h"
+
+bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access, int mmu_index, bool probe,
+                                    uintptr_t host_pc);
+
+/* The library resizes its cache by the host's clock when it is flushed. Held in the middle of the band in which it leaves
+ * the size alone, and with a window that never ends, it keeps its 256 entries. */
+static void pin_cache_size(struct core *core)
+{
+    for (int i = 0; i < LIB_MMU_MODES; i++) {
+        struct lib_tlb_mode *mode = &core->before->mode[i];
+        mode->window_begin = INT64_MAX / 2;
+        mode->window_max_entries = LIB_TLB_ENTRIES / 2;
+        mode->used_entries = LIB_TLB_ENTRIES / 2;
+    }
+}
+
+static void drop_all(void *opaque)
+{
+    struct core *core = opaque;
+    pin_cache_size(core);
+    tlb_flush_x86_64(core->cpu);
+    pin_cache_size(core);
+}
+
+static void drop_entry(struct lib_tlb_entry *entry, uint64_t page)
+{
+    const uint64_t mask = ~0xfffull;
+    if ((entry->read & mask) == page || (entry->write & mask) == page || (entry->code & mask) == page)
+        memset(entry, 0xff, sizeof *entry);
+}
+
+static void drop_page(void *opaque, uint64_t linear, unsigned page_bits)
+{
+    struct core *core = opaque;
+    if (page_bits > 12) {
+        drop_all(core);
+        return;
+    }
+    uint64_t page = linear & ~0xfffull;
+    for (int i = 0; i < LIB_MMU_MODES; i++) {
+        drop_entry(&core->before->table[i].entries[page >> 12 & (LIB_TLB_ENTRIES - 1)], page);
+        for (int v = 0; v < LIB_VICTIMS; v++)
+            drop_entry(&core->before->mode[i].victim[v], page);
+    }
+    tb_flush_jmp_cache_x86_64(core->cpu, page);
+}
+
+/* Leaves translated code with the state of the instruction that host_pc is in. */
+static _Noreturn void leave_with_fault(struct core *core, uintptr_t host_pc)
+{
+    core->cpu->exception_index = CORE_TRAP_MEMORY_FAULT;
+    cpu_loop_exit_restore_x86_64(core->cpu, host_pc);
+}
+
+/* A page that holds translated code is mapped without write permission under any address but the one it was translated
+ * from, which the library watches by itself; see code_pages in accounting.c. */
+static int library_rights(uint8_t rights)
+{
+    int protection = 0;
+    if (rights & MMU_RIGHT_READ)
+        protection |= 1;
+    if (rights & MMU_RIGHT_WRITE)
+        protection |= 2;
+    if (rights & MMU_RIGHT_EXECUTE)
+        protection |= 4;
+    return protection;
+}
+
+static bool translate(struct core *core, uint64_t va, int access, int mmu_index, struct mmu_translation *out)
+{
+    const struct mmu_mode mode = {.user = mmu_index == LIB_MMU_USER, .smap_ignored = mmu_index == LIB_MMU_SUPERVISOR};
+    enum mmu_access kind = access == 2 ? MMU_FETCH : access == 1 ? MMU_WRITE : MMU_READ;
+    bool bits64 = (core->env->hflags & LIB_HF_CS64) != 0;
+    uint64_t linear = bits64 ? va : (uint32_t)va;
+    if (bits64 && !cpu_canonical48(linear)) {
+        core->fault_status = MMU_OK; /* no translation failure: a general-protection or stack fault */
+        core->fault.linear = linear;
+        return false;
+    }
+    core->fault_status = mmu_translate(core->config.mmu, linear, kind, mode, out, &core->fault);
+    return core->fault_status == MMU_OK;
+}
+
+bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access, int mmu_index, bool probe,
+                                    uintptr_t host_pc)
+{
+    struct core *core = core_current;
+    struct mmu_translation found;
+    (void)size;
+    if (!translate(core, va, access, mmu_index, &found)) {
+        if (probe)
+            return false;
+        leave_with_fault(core, host_pc);
+    }
+    tlb_set_page_x86_64(cs, va & ~0xfffull, found.physical & ~0xfffull, library_rights(found.rights), mmu_index, 4096);
+    return true;
+}
+
+/* Host address of the code at linear in the current mode, if the library's cache holds it for fetching. */
+uint8_t *core_code_bytes(struct core *core, uint64_t linear)
+{
+    bool user = (core->env->hflags & LIB_HF_CPL) == 3;
+    bool smap = (core->env->hflags & LIB_HF_SMAP) && !(core->env->rflags & RFLAGS_AC);
+    int mode = user ? LIB_MMU_USER : smap ? LIB_MMU_SUPERVISOR_SMAP : LIB_MMU_SUPERVISOR;
+    const struct lib_tlb_entry *e = &core->before->table[mode].entries[linear >> 12 & (LIB_TLB_ENTRIES - 1)];
+    if (e->code != (linear & ~0xfffull)) /* other page, or not plain RAM */
+        return NULL;
+    return (uint8_t *)(uintptr_t)(linear + e->addend);
+}
+
+static uint64_t read_device(uc_engine *uc, uint64_t offset, unsigned size, void *opaque)
+{
+    struct core *core = core_current;
+    (void)uc;
+    core_sync_time(core);
+    return core->config.mem->mmio_read(core->config.mem->mmio_opaque, *(uint64_t *)opaque + offset, size);
+}
+
+static void write_device(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *opaque)
+{
+    struct core *core = core_current;
+    (void)uc;
+    core_sync_time(core);
+    core->config.mem->mmio_write(core->config.mem->mmio_opaque, *(uint64_t *)opaque + offset, value, size);
+    core->poll_soon = true;
+    core->before->countdown.half.high = 0xffff;
+}
+
+static bool map_devices(struct core *core, uint64_t base, uint64_t size)
+{
+    static uint64_t bases[2]; /* the library keeps the address */
+    static unsigned used;
+    uint64_t *kept = &bases[used++ % 2];
+    *kept = base;
+    return uc_mmio_map(core->uc, base, size, read_device, kept, write_device, kept) == UC_ERR_OK;
+}
+
+bool core_map_memory(struct core *core)
+{
+    const struct phys_mem *mem = core->config.mem;
+    const uint64_t top = 1ull << core->config.profile->physical_address_bits;
+    uint64_t high_end = PHYS_HIGH_BASE + mem->high_size;
+    if (uc_mem_map_ptr(core->uc, 0, mem->low_size, UC_PROT_ALL, mem->ram) != UC_ERR_OK)
+        return false;
+    if (mem->high_size &&
+        uc_mem_map_ptr(core->uc, PHYS_HIGH_BASE, mem->high_size, UC_PROT_ALL, mem->ram + mem->low_size) != UC_ERR_OK)
+        return false;
+    if (!mem->high_size)
+        return map_devices(core, mem->low_size, top - mem->low_size);
+    return map_devices(core, mem->low_size, PHYS_HIGH_BASE - mem->low_size) &&
+           (high_end >= top || map_devices(core, high_end, top - high_end));
+}
+
+/* The model wrote to a page with translated code. */
+static void code_written(void *opaque, uint64_t physical, unsigned length)
+{
+    struct core *core = opaque;
+    const struct phys_mem *mem = core->config.mem;
+    uint64_t offset = physical < PHYS_HIGH_BASE ? physical : physical - PHYS_HIGH_BASE + mem->low_size;
+    tb_invalidate_phys_range_x86_64((struct uc_struct *)core->uc, offset, offset + length);
+}
+
+void core_attach_memory(struct core *core)
+{
+    struct phys_mem *mem = core->config.mem;
+    mem->code_pages = core->code_pages;
+    mem->code_written = code_written;
+    mem->code_opaque = core;
+    core->config.mmu->outer = (struct mmu_outer_cache){.drop_page = drop_page, .drop_all = drop_all, .opaque = core};
+    pin_cache_size(core);
+}

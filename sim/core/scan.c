@@ -1,0 +1,169 @@
+/*
+ * scan.c: reads a block's instructions before the library translates it.
+ *
+ * Three things follow from the reading: what the block costs; where it must be cut, so that an instruction that only the
+ * model may execute leads a block of its own, as does one that reaches into the next page (the library reports a fetch
+ * fault there at the block's start); and the decoded form of such an instruction, so that its trap needs no decoding.
+ */
+#include "sim/core/core_private.h"
+#include "sim/core/insn_decode.h"
+
+enum { LONGEST_INSTRUCTION = 15, PAGE_BYTES = 4096 };
+
+/* Decoded by insn_decode, yet right in translated code. */
+static const bool native[INSN_COUNT] = {
+    [INSN_UNKNOWN] = true, [INSN_PUSHF] = true, [INSN_POPF] = true, [INSN_UD] = true,
+    [INSN_CLAC] = true,    [INSN_STAC] = true,
+};
+
+bool core_open_decoders(struct core *core)
+{
+    static const cs_mode modes[3] = {CS_MODE_16, CS_MODE_32, CS_MODE_64};
+    for (int i = 0; i < 3; i++) {
+        if (cs_open(CS_ARCH_X86, modes[i], &core->decoder[i]) != CS_ERR_OK)
+            return false;
+        cs_option(core->decoder[i], CS_OPT_DETAIL, CS_OPT_ON);
+    }
+    core->decoded = cs_malloc(core->decoder[2]);
+    return core->decoded != NULL;
+}
+
+void core_close_decoders(struct core *core)
+{
+    if (core->decoded)
+        cs_free(core->decoded, 1);
+    for (int i = 0; i < 3; i++)
+        if (core->decoder[i])
+            cs_close(&core->decoder[i]);
+}
+
+static unsigned mode_index(uint32_t hflags)
+{
+    if (hflags & LIB_HF_CS64)
+        return 2;
+    return hflags & 1u << 4 ? 1 : 0;
+}
+
+static uint32_t cost_of(const struct core *core, const cs_insn *insn)
+{
+    const struct cpu_costs *cost = &core->config.profile->cost;
+    uint32_t cycles = cost->instruction.cycles;
+    const cs_detail *detail = insn->detail;
+    for (int i = 0; i < detail->groups_count; i++)
+        if (detail->groups[i] == CS_GRP_JUMP || detail->groups[i] == CS_GRP_CALL || detail->groups[i] == CS_GRP_RET) {
+            cycles += cost->branch.cycles;
+            break;
+        }
+    for (int i = 0; i < detail->x86.op_count; i++)
+        if (detail->x86.operands[i].type == X86_OP_MEM && insn->id != X86_INS_LEA && insn->id != X86_INS_NOP)
+            cycles += cost->memory_access.cycles;
+    return cycles;
+}
+
+/* The leading instruction with bytes of the next page, through the MMU; a fault there is left to the library to meet. */
+static size_t bytes_across_pages(struct core *core, uint64_t pc, uint8_t *to)
+{
+    const struct mmu_mode mode = {.user = (core->env->hflags & LIB_HF_CPL) == 3};
+    struct mmu_fault fault;
+    size_t got = 0;
+    if (mmu_fetch(core->config.mmu, pc, to, LONGEST_INSTRUCTION, mode, &got, &fault) != MMU_OK)
+        return 0;
+    return got;
+}
+
+bool core_model_executes(const uint8_t *bytes, size_t got, unsigned mode, struct insn *insn)
+{
+    static const uint8_t bits[3] = {16, 32, 64};
+    return insn_decode(bytes, got, bits[mode], insn) && !native[insn->id];
+}
+
+/* One instruction, not the model's: its size, 0 if it cannot be read from these bytes. */
+static unsigned plain_instruction(struct core *core, unsigned mode, const uint8_t *bytes, size_t got, uint32_t *cost)
+{
+    const uint8_t *code = bytes;
+    size_t left = got;
+    uint64_t address = 0;
+    if (!cs_disasm_iter(core->decoder[mode], &code, &left, &address, core->decoded))
+        return 0;
+    *cost = cost_of(core, core->decoded);
+    return core->decoded->size;
+}
+
+static void lead_alone(struct core *core, struct core_scan *scan, uint32_t cost)
+{
+    scan->instructions = 1;
+    scan->block->instructions = 1;
+    scan->block->offset[0] = 0;
+    scan->block->before[0] = 0;
+    scan->block->cost = cost ? cost : core->config.profile->cost.instruction.cycles;
+}
+
+static void substitute(struct core_scan *scan, const struct insn *insn)
+{
+    scan->instructions = 1;
+    scan->substitute = true;
+    scan->block->substituted = true;
+    scan->block->insn = *insn;
+    scan->block->size = insn->length;
+    scan->block->instructions = 0;
+    scan->block->cost = 0;
+}
+
+/* The first instruction lies near the page's end or is not to be read plainly. */
+static void scan_leader_across(struct core *core, uint64_t pc, unsigned mode, struct core_scan *scan)
+{
+    uint8_t bytes[LONGEST_INSTRUCTION];
+    struct insn insn;
+    uint32_t cost = 0;
+    size_t got = bytes_across_pages(core, pc, bytes);
+    if (got && core_model_executes(bytes, got, mode, &insn)) {
+        substitute(scan, &insn);
+        return;
+    }
+    if (got)
+        plain_instruction(core, mode, bytes, got, &cost);
+    lead_alone(core, scan, cost);
+}
+
+/* pc is linear. most: what the library would translate at most. */
+void core_scan_block(struct core *core, uint64_t pc, uint32_t hflags, unsigned most, struct core_scan *scan)
+{
+    struct core_block *block = scan->block;
+    unsigned mode = mode_index(hflags), count = 0, offset = 0;
+    const uint8_t *code = core_code_bytes(core, pc);
+    size_t room = PAGE_BYTES - (pc & (PAGE_BYTES - 1));
+    uint32_t total = 0;
+    struct insn insn;
+    block->pc = pc;
+    block->substituted = false;
+    scan->substitute = false;
+    if (most > CORE_BLOCK_INSTRUCTIONS)
+        most = CORE_BLOCK_INSTRUCTIONS;
+    while (code && count < most && offset < room) {
+        uint32_t cost = 0;
+        if (core_model_executes(code + offset, room - offset, mode, &insn)) {
+            if (count == 0) {
+                substitute(scan, &insn);
+                return;
+            }
+            break;
+        }
+        unsigned size = plain_instruction(core, mode, code + offset, room - offset, &cost);
+        if (!size)
+            break;
+        block->offset[count] = (uint8_t)offset;
+        block->before[count] = (uint16_t)total;
+        total += cost;
+        offset += size;
+        count++;
+        if (offset > UINT8_MAX - LONGEST_INSTRUCTION)
+            break;
+    }
+    if (count == 0) {
+        scan_leader_across(core, pc, mode, scan);
+        return;
+    }
+    scan->instructions = count;
+    block->instructions = (uint8_t)count;
+    block->cost = total;
+}

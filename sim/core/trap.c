@@ -1,0 +1,176 @@
+/*
+ * trap.c: where a trap leaves translated code, becomes a call to the client, and goes back in.
+ *
+ * The library calls core_on_trap between blocks, so the whole state may be rewritten there. Numbers from 0x140 to 0x15f
+ * are exceptions; one of ours is a failed TLB fill; everything else is an instruction that the intercepts caught because
+ * it could not be substituted when its block was translated.
+ */
+#include "sim/core/core_private.h"
+
+bool __wrap_x86_cpu_exec_interrupt_x86_64(void *cpu, int request);
+
+enum { TRAP_EXCEPTION_FIRST = 0x140, TRAP_EXCEPTION_LAST = 0x15f, DR6_BS = 1 << 14 };
+
+static bool has_error_code(unsigned vector)
+{
+    return vector == VECTOR_DF || (vector >= VECTOR_TS && vector <= VECTOR_PF) || vector == VECTOR_AC;
+}
+
+static bool deliver_exception(struct core *core, unsigned vector)
+{
+    struct cpu_event event = {.vector = (uint8_t)vector, .type = EVENT_HARDWARE_EXCEPTION};
+    event.has_error_code = has_error_code(vector);
+    if (event.has_error_code)
+        event.error_code = (uint32_t)core->traps->error_code;
+    if (vector == VECTOR_DB)
+        event.debug_conditions = DR6_BS;
+    return core->config.client->exception(core->config.client->opaque, &event);
+}
+
+/* Decodes at RIP. The fetch may fault, when the library translated from a stale view of the next page. */
+static bool run_instruction_at_rip(struct core *core)
+{
+    const struct cpu_state *s = core->config.state;
+    struct mmu_mode mode = {.user = cpu_cpl(s) == 3};
+    uint8_t bytes[15];
+    size_t got = 0;
+    struct mmu_fault fault;
+    struct insn insn;
+    uint64_t linear = s->rip + s->seg[SEG_CS].base;
+    if (!cpu_64bit_mode(s))
+        linear = (uint32_t)linear;
+    enum mmu_status status = mmu_fetch(core->config.mmu, linear, bytes, sizeof bytes, mode, &got, &fault);
+    if (status != MMU_OK)
+        return core->config.client->memory_fault(core->config.client->opaque, status, &fault);
+    unsigned bits = cpu_code_bits(s);
+    if (!core_model_executes(bytes, got, bits == 64 ? 2 : bits == 32 ? 1 : 0, &insn))
+        return deliver_exception(core, VECTOR_UD);
+    return core->config.client->instruction(core->config.client->opaque, &insn);
+}
+
+static bool uses_stack_segment(const struct core *core, const cs_insn *insn)
+{
+    const cs_x86 *x86 = &insn->detail->x86;
+    (void)core;
+    for (int i = 0; i < x86->op_count; i++)
+        if (x86->operands[i].type == X86_OP_MEM) {
+            x86_reg base = x86->operands[i].mem.base;
+            return base == X86_REG_RSP || base == X86_REG_RBP || base == X86_REG_ESP || base == X86_REG_EBP;
+        }
+    return true; /* PUSH, POP, CALL, RET and their like: no memory operand but the stack's */
+}
+
+/* An address that is not canonical: #SS(0) when the stack segment was used, else #GP(0). */
+static bool deliver_non_canonical(struct core *core)
+{
+    const struct cpu_state *s = core->config.state;
+    uint8_t bytes[15];
+    const uint8_t *code = bytes;
+    size_t got = 0;
+    uint64_t address = s->rip;
+    struct mmu_fault fault;
+    struct mmu_mode mode = {.user = cpu_cpl(s) == 3};
+    unsigned vector = VECTOR_GP;
+    core->traps->error_code = 0;
+    if (cpu_canonical48(s->rip) &&
+        mmu_fetch(core->config.mmu, s->rip, bytes, sizeof bytes, mode, &got, &fault) == MMU_OK &&
+        cs_disasm_iter(core->decoder[2], &code, &got, &address, core->decoded) &&
+        uses_stack_segment(core, core->decoded))
+        vector = VECTOR_SS;
+    return deliver_exception(core, vector);
+}
+
+static bool dispatch(struct core *core, uint32_t number)
+{
+    const struct core_client *client = core->config.client;
+    const struct core_block *block = &core->blocks[*core->current_block];
+    if (number == CORE_TRAP_MEMORY_FAULT) {
+        if (core->fault_status == MMU_OK)
+            return deliver_non_canonical(core);
+        return client->memory_fault(client->opaque, core->fault_status, &core->fault);
+    }
+    if (block->substituted && block->pc == core->env->rip + core->env->seg[SEG_CS].base)
+        return client->instruction(client->opaque, &block->insn);
+    if (number != TRAP_EXCEPTION_FIRST + VECTOR_UD && number >= TRAP_EXCEPTION_FIRST && number <= TRAP_EXCEPTION_LAST)
+        return deliver_exception(core, number - TRAP_EXCEPTION_FIRST);
+    return run_instruction_at_rip(core);
+}
+
+static void end_run(struct core *core)
+{
+    core->stop = true;
+    uc_emu_stop(core->uc);
+}
+
+/* Calls poll until translated code may run up to a deadline that lies ahead. */
+static bool poll_until_runnable(struct core *core)
+{
+    const struct core_client *client = core->config.client;
+    while (client->deadline(client->opaque) <= *core->config.cycles || core->poll_soon) {
+        core->poll_soon = false;
+        if (!client->poll(client->opaque))
+            return false;
+    }
+    return true;
+}
+
+static bool window_open(const struct core *core)
+{
+    return core->window_wanted && (core->env->rflags & RFLAGS_IF) &&
+           !(core->env->hflags & LIB_HF_INHIBIT_INTERRUPTS);
+}
+
+static void resume(struct core *core, bool go_on)
+{
+    const struct core_client *client = core->config.client;
+    if (go_on) {
+        core->window_wanted = client->wants_interrupt_window(client->opaque);
+        const struct cpu_state *s = core->config.state;
+        bool blocked = s->interruptibility_state & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
+        if (core->window_wanted && (s->rflags & RFLAGS_IF) && !blocked)
+            core->poll_soon = true;
+        go_on = poll_until_runnable(core);
+        core->window_wanted = go_on && client->wants_interrupt_window(client->opaque);
+    }
+    core_export(core);
+    core_grant(core);
+    if (!go_on || core->error)
+        end_run(core);
+}
+
+void core_on_trap(uc_engine *uc, uint32_t number, void *opaque)
+{
+    struct core *core = opaque;
+    (void)uc;
+    core_charge(core);
+    core_import(core);
+    resume(core, dispatch(core, number));
+}
+
+/* The library asks here, between blocks, because we keep an interrupt request standing. True: the state was changed. */
+bool __wrap_x86_cpu_exec_interrupt_x86_64(void *cpu, int request)
+{
+    struct core *core = core_current;
+    (void)cpu;
+    (void)request;
+    if (core->stop)
+        return false;
+    bool slice_over = (int16_t)core->before->countdown.half.low < 0;
+    if (!slice_over && !core->poll_soon && !window_open(core))
+        return false;
+    return core_between_blocks(core);
+}
+
+bool core_between_blocks(struct core *core)
+{
+    const struct core_client *client = core->config.client;
+    core_sync_time(core);
+    if (!core->poll_soon && !window_open(core) && client->deadline(client->opaque) > *core->config.cycles) {
+        core_grant(core); /* the slice ended, nothing is due */
+        return false;
+    }
+    core_import(core);
+    core->poll_soon = true;
+    resume(core, true);
+    return true;
+}
