@@ -21,6 +21,9 @@
 #include "vtsim/profile.h"
 #include "vtsim/trace.h"
 
+/* libunicorn's archive has a global function of this name. */
+#define mmu_translate vtsim_mmu_translate
+
 enum mmu_access { MMU_READ, MMU_WRITE, MMU_FETCH };
 
 #define MMU_RIGHT_READ 1u
