@@ -1,0 +1,152 @@
+/*
+ * dispatch.c: vmx_execute: the checks that all VMX instructions share, in the order of the "Operation"
+ * sections of SDM "VMX Instructions", then the instruction's own file; its cost and its trace event.
+ */
+#include "vmx_model/capabilities.h"
+#include "vmx_model/instructions/instructions.h"
+
+enum {
+    MEMORY_ONLY = 1,      /* a register form is #UD */
+    NO_PREFIX = 2,        /* opcode "NP": 66, F2 and F3 give #UD */
+    OUTSIDE_VMX = 4,      /* VMXON: needs CR4.VMXE instead of VMX operation */
+    EXITS_IN_ANY_MODE = 8 /* VMCALL: in non-root operation the VM exit comes before the check of the mode */
+};
+
+struct vmx_instruction {
+    struct cpu_outcome (*execute)(struct vmx *vmx, const struct insn *insn);
+    bool (*supported)(const struct vmx *vmx); /* null: by every processor with VMX */
+    uint16_t cost;                            /* offset in struct cpu_costs */
+    uint8_t flags;
+    uint8_t trace; /* enum trace_vmx_instruction */
+    bool free;     /* VMLAUNCH, VMRESUME: the entry charges for itself */
+};
+
+/* #UD conditions of INVEPT and INVVPID: the control and the instruction must be supported. */
+static bool invept_supported(const struct vmx *vmx)
+{
+    return vmx->profile->has_ept && vmx->profile->vmx.ept_vpid_cap & EPT_CAP_INVEPT &&
+           vmx_controls_may_be_1(&vmx->profile->vmx, VMX_SECONDARY) & SECONDARY_ENABLE_EPT;
+}
+
+static bool invvpid_supported(const struct vmx *vmx)
+{
+    return vmx->profile->has_vpid && vmx->profile->vmx.ept_vpid_cap & EPT_CAP_INVVPID &&
+           vmx_controls_may_be_1(&vmx->profile->vmx, VMX_SECONDARY) & SECONDARY_ENABLE_VPID;
+}
+
+#define COST(field) offsetof(struct cpu_costs, field)
+
+/* clang-format off */
+static const struct vmx_instruction instructions[] = {
+    [INSN_VMXON]    = {vmx_instruction_vmxon,    NULL,              COST(vmxon),              MEMORY_ONLY | OUTSIDE_VMX, TRACE_VMXON,    false},
+    [INSN_VMXOFF]   = {vmx_instruction_vmxoff,   NULL,              COST(vmxon),              0,                         TRACE_VMXOFF,   false},
+    [INSN_VMCLEAR]  = {vmx_instruction_vmclear,  NULL,              COST(vmclear),            MEMORY_ONLY,               TRACE_VMCLEAR,  false},
+    [INSN_VMPTRLD]  = {vmx_instruction_vmptrld,  NULL,              COST(vmptrld),            MEMORY_ONLY | NO_PREFIX,   TRACE_VMPTRLD,  false},
+    [INSN_VMPTRST]  = {vmx_instruction_vmptrst,  NULL,              COST(system_instruction), MEMORY_ONLY | NO_PREFIX,   TRACE_VMPTRST,  false},
+    [INSN_VMREAD]   = {vmx_instruction_vmread,   NULL,              COST(vmread),             NO_PREFIX,                 TRACE_VMREAD,   false},
+    [INSN_VMWRITE]  = {vmx_instruction_vmwrite,  NULL,              COST(vmwrite),            NO_PREFIX,                 TRACE_VMWRITE,  false},
+    [INSN_VMLAUNCH] = {vmx_instruction_vmlaunch, NULL,              COST(vm_entry),           0,                         TRACE_VMLAUNCH, true},
+    [INSN_VMRESUME] = {vmx_instruction_vmlaunch, NULL,              COST(vm_entry),           0,                         TRACE_VMRESUME, true},
+    [INSN_VMCALL]   = {vmx_instruction_vmcall,   NULL,              COST(system_instruction), EXITS_IN_ANY_MODE,         TRACE_VMCALL,   false},
+    [INSN_INVEPT]   = {vmx_instruction_invept,   invept_supported,  COST(invept),             MEMORY_ONLY,               TRACE_INVEPT,   false},
+    [INSN_INVVPID]  = {vmx_instruction_invvpid,  invvpid_supported, COST(invvpid),            MEMORY_ONLY,               TRACE_INVVPID,  false},
+    /* VMFUNC has no row, so that it is #UD: "enable VM functions" is not advertised (SDM "VM Functions"). */
+};
+/* clang-format on */
+
+static uint32_t cost_of(const struct vmx *vmx, const struct vmx_instruction *row)
+{
+    return ((const struct cpu_cost *)(const void *)((const uint8_t *)&vmx->profile->cost + row->cost))
+        ->cycles;
+}
+
+static bool encoding_valid(const struct vmx_instruction *row, const struct insn *insn)
+{
+    if (insn->lock || (row->flags & MEMORY_ONLY && !insn->is_memory))
+        return false;
+    return !(row->flags & NO_PREFIX && (insn->operand_prefix || insn->rep != INSN_REP_NONE));
+}
+
+/* Not in real-address, virtual-8086 or compatibility mode. */
+static bool mode_valid(const struct cpu_state *state)
+{
+    return !cpu_real_mode(state) && !cpu_v86_mode(state) && (!cpu_long_mode(state) || cpu_64bit_mode(state));
+}
+
+/* In VMX non-root operation every VMX instruction that the model has exits: "VMCS shadowing" is not
+ * advertised. */
+static struct cpu_outcome exit_from_non_root(struct vmx *vmx, const struct insn *insn)
+{
+    struct cpu_outcome outcome = outcome_of(OUTCOME_VM_EXIT);
+
+    if (vmx_instruction_exits(vmx, insn, &outcome.exit))
+        return outcome;
+    return (struct cpu_outcome){.kind = OUTCOME_UNSUPPORTED,
+                                .text =
+                                    "a VMX instruction executed in VMX non-root operation without a VM exit"};
+}
+
+/* False: *outcome is the fault or the VM exit. */
+static bool checks_pass(struct vmx *vmx, const struct vmx_instruction *row, const struct insn *insn,
+                        struct cpu_outcome *outcome)
+{
+    bool enabled = row->flags & OUTSIDE_VMX ? (vmx->state->cr4 & CR4_VMXE) != 0 : vmx->on;
+
+    *outcome = outcome_fault(VECTOR_UD);
+    if (!encoding_valid(row, insn) || !enabled)
+        return false;
+    if (!mode_valid(vmx->state) && !(vmx->non_root && row->flags & EXITS_IN_ANY_MODE))
+        return false;
+    if (row->supported && !row->supported(vmx))
+        return false;
+    if (vmx->non_root) {
+        *outcome = exit_from_non_root(vmx, insn);
+        return false;
+    }
+    *outcome = outcome_fault_code(VECTOR_GP, 0);
+    return cpu_cpl(vmx->state) == 0;
+}
+
+/* How the instruction ended, as TRACE_VMX_INSTRUCTION tells it. */
+static uint64_t result_of(const struct vmx *vmx, const struct cpu_outcome *outcome)
+{
+    if (outcome->kind == OUTCOME_EVENT)
+        return ~0ull;
+    if (outcome->kind != OUTCOME_DONE)
+        return 0; /* a VM entry, or an entry failure that has an event of its own */
+    if (vmx->state->rflags & RFLAGS_CF)
+        return ~1ull;
+    return vmx->state->rflags & RFLAGS_ZF ? vmx->vmcs.vm_instruction_error : 0;
+}
+
+static void report(const struct vmx *vmx, const struct vmx_instruction *row,
+                   const struct cpu_outcome *outcome, uint32_t cost)
+{
+    trace_emit(vmx->trace, &(struct trace_event){.kind = TRACE_VMX_INSTRUCTION,
+                                                 .processor = vmx->processor,
+                                                 .code = row->trace,
+                                                 .a = result_of(vmx, outcome),
+                                                 .cost = cost,
+                                                 .cycles = *vmx->cycles});
+}
+
+struct cpu_outcome vmx_execute(struct vmx *vmx, const struct insn *insn)
+{
+    const struct vmx_instruction *row;
+    struct cpu_outcome outcome;
+    uint32_t cost = 0;
+
+    if (insn->id >= sizeof(instructions) / sizeof(instructions[0]) || !instructions[insn->id].execute)
+        return outcome_fault(VECTOR_UD);
+    row = &instructions[insn->id];
+    if (checks_pass(vmx, row, insn, &outcome)) {
+        outcome = row->execute(vmx, insn);
+        if (!row->free && outcome.kind == OUTCOME_DONE)
+            cost = cost_of(vmx, row);
+    }
+    *vmx->cycles += cost;
+    /* A VM exit of the guest's instruction, or an EPT violation, is told by the exit's own event. */
+    if (outcome.kind != OUTCOME_VM_EXIT && trace_wants(vmx->trace, TRACE_VMX_INSTRUCTION))
+        report(vmx, row, &outcome, cost);
+    return outcome;
+}

@@ -1,0 +1,29 @@
+/* vmwrite.c: SDM "VMWRITE - Write Field to Virtual-Machine Control Structure". */
+#include "vmx_model/capabilities.h"
+#include "vmx_model/instructions/field_operand.h"
+#include "vmx_model/instructions/instructions.h"
+
+struct cpu_outcome vmx_instruction_vmwrite(struct vmx *vmx, const struct insn *insn)
+{
+    const struct vmcs_field_info *field;
+    uint64_t encoding = vmx_register_operand(vmx, insn->reg);
+    uint64_t value = 0; /* a 32-bit operand clears the high bits of a longer field */
+    struct cpu_outcome fault;
+
+    if (vmx->current_vmcs == VMX_NO_VMCS)
+        return vmx_done_fail_invalid(vmx);
+    /* Faults of the operand come before the field is looked at (unlike VMREAD's). */
+    if (!insn->is_memory)
+        value = vmx_register_operand(vmx, insn->rm);
+    else if (!mmu_read_operand(vmx->mmu, vmx->state, insn, &value, vmx_operand_size(vmx), &fault))
+        return fault;
+
+    field = vmx_field_operand(vmx, encoding);
+    if (!field)
+        return vmx_done_fail(vmx, VMX_ERROR_UNSUPPORTED_VMCS_COMPONENT);
+    if (field->access == VMCS_RO && !(vmx->profile->vmx.misc & VMX_MISC_VMWRITE_ALL))
+        return vmx_done_fail(vmx, VMX_ERROR_VMWRITE_READ_ONLY_COMPONENT);
+
+    vmcs_write_encoding(&vmx->vmcs, field, (uint32_t)encoding, value);
+    return vmx_done_succeed(vmx);
+}

@@ -1,0 +1,50 @@
+/* vmx.c: VMX operation's own state, and the results of VMX instructions: SDM "Conventions". */
+#include "vmx_model/vmx.h"
+
+#include <string.h>
+
+void vmx_init(struct vmx *vmx, struct cpu_state *state, struct mmu *mmu, const struct phys_mem *mem,
+              const struct cpu_profile *profile, const struct trace *trace, uint64_t *cycles,
+              const struct vmx_ops *ops, void *opaque)
+{
+    memset(vmx, 0, sizeof(*vmx)); /* padding too: it goes to VMCS regions in memory */
+    vmx->state = state;
+    vmx->mmu = mmu;
+    vmx->mem = mem;
+    vmx->profile = profile;
+    vmx->trace = trace;
+    vmx->cycles = cycles;
+    vmx->ops = ops;
+    vmx->opaque = opaque;
+    vmx->vmxon_pointer = VMX_NO_VMCS;
+    vmx->current_vmcs = VMX_NO_VMCS;
+}
+
+static void set_flags(struct vmx *vmx, uint64_t flag)
+{
+    vmx->state->rflags = (vmx->state->rflags & ~RFLAGS_ARITHMETIC) | flag;
+}
+
+void vmx_succeed(struct vmx *vmx)
+{
+    set_flags(vmx, 0);
+}
+
+void vmx_fail_invalid(struct vmx *vmx)
+{
+    set_flags(vmx, RFLAGS_CF);
+}
+
+void vmx_fail_valid(struct vmx *vmx, uint32_t error)
+{
+    set_flags(vmx, RFLAGS_ZF);
+    vmx->vmcs.vm_instruction_error = error;
+}
+
+void vmx_fail(struct vmx *vmx, uint32_t error)
+{
+    if (vmx->current_vmcs == VMX_NO_VMCS)
+        vmx_fail_invalid(vmx);
+    else
+        vmx_fail_valid(vmx, error);
+}
