@@ -1,11 +1,12 @@
 /*
  * accounting.c: time of translated code, added up by the translated code itself.
  *
- * Every block begins with the library's own look at a countdown, whose sign asks it to leave for the main loop. Behind it
- * we insert three small operations into the intermediate code: remember which block this is, take its cycles off the
- * countdown, add its instructions to a counter. So a block that was left before it began is not charged, a time slice
- * ends by itself on a block boundary, and no callback runs. When a trap comes in the middle of a block, what did not run
- * is given back.
+ * Every block begins with the library's look at a countdown, whose sign asks it to leave for the main loop. We point that
+ * look at a budget of our own (the library's countdown is looked at again after each memory access, where leaving would
+ * run a part of the block twice), and behind it insert three small operations into the intermediate code: remember which
+ * block this is, take its cycles off the budget, add its instructions to a counter. So a block that was left before it
+ * began is not charged, a time slice ends by itself on a block boundary, and no callback runs. When a trap comes in the
+ * middle of a block, what did not run is given back.
  */
 #include "sim/core/core_private.h"
 
@@ -73,11 +74,12 @@ static void emit_accounting(struct core *core, uint32_t index)
 {
     const struct core_block *block = &core->blocks[index];
     uint64_t constant = core->op[1]->args[0], state = core->op[0]->args[1];
+    core->op[0]->args[2] = (uint64_t)(int64_t)core->budget_offset;
     emit(core, LIB_OP_MOVI_I32, constant, index, 0);
     emit(core, LIB_OP_ST_I32, constant, state, (uint64_t)(int64_t)core->current_block_offset);
     if (block->substituted || !core->config.accounting)
         return;
-    emit_add(core, LIB_OP_SUB_I32, core->countdown_offset, block->cost);
+    emit_add(core, LIB_OP_SUB_I32, core->budget_offset, block->cost);
     emit_add(core, LIB_OP_ADD_I32, core->instruction_counter_offset, block->instructions);
 }
 
@@ -167,7 +169,7 @@ static void refund(struct core *core, uint32_t *unrun_instructions, uint32_t *un
 
 static void settle(struct core *core, uint32_t unrun_instructions, uint32_t unrun_cycles)
 {
-    int32_t left = (int16_t)core->before->countdown.half.low;
+    int32_t left = *core->budget;
     *core->config.cycles += (uint64_t)(core->granted - left) - unrun_cycles;
     *core->config.instructions += *core->instruction_counter - (uint64_t)unrun_instructions;
     *core->instruction_counter = 0;
@@ -199,7 +201,7 @@ void core_grant(struct core *core)
     uint64_t deadline = core->config.client->deadline(core->config.client->opaque), now = *core->config.cycles;
     uint64_t room = deadline > now ? deadline - now : 0;
     core->granted = room < CORE_SLICE ? (int32_t)room : CORE_SLICE;
-    core->before->countdown.half.low = (uint16_t)core->granted;
+    *core->budget = core->granted;
 }
 
 uint64_t core_blocks_translated(const struct core *core) { return core->blocks_translated; }

@@ -12,7 +12,7 @@ enum {
     CORE_BLOCK_INSTRUCTIONS = 32,    /* a block is cut after this many */
     CORE_BLOCK_RECORDS = 1 << 17,    /* more than blocks fit in the code buffer at a time */
     CORE_CODE_BUFFER = 32 << 20,     /* bytes */
-    CORE_SLICE = 0x7000,             /* cycles granted to translated code at most; fits 15 bits with one block over */
+    CORE_SLICE = 1 << 20,            /* cycles granted to translated code at most */
     CORE_TRAP_MEMORY_FAULT = 0x1f0,  /* our own exception numbers, beside the library's 0x100 + intercept code */
 };
 
@@ -43,13 +43,14 @@ struct core {
     uint64_t *efer;
     uint32_t *instruction_counter; /* in an unused field of the state: translated code adds to it */
     uint32_t *current_block;       /* likewise: index of the block that was entered last */
-    int32_t instruction_counter_offset, current_block_offset, countdown_offset; /* from the state */
+    int32_t *budget;               /* likewise: cycles left of the slice; negative: leave at the next block */
+    int32_t instruction_counter_offset, current_block_offset, budget_offset, countdown_offset; /* from the state */
     struct core_block *blocks;
     uint32_t next_block;
     uint64_t blocks_translated;
     csh decoder[3]; /* 16, 32, 64 bits */
     cs_insn *decoded;
-    int32_t granted;    /* countdown value up to which time has been settled */
+    int32_t granted;    /* value of the budget up to which time has been settled */
     bool stop;          /* a callback ended the run */
     bool poll_soon;     /* a device changed something in the middle of a block */
     bool partial_block; /* the library left a block in its middle without a trap */

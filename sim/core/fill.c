@@ -130,7 +130,8 @@ static void write_device(uc_engine *uc, uint64_t offset, unsigned size, uint64_t
     core_sync_time(core);
     core->config.mem->mmio_write(core->config.mem->mmio_opaque, *(uint64_t *)opaque + offset, value, size);
     core->poll_soon = true;
-    core->before->countdown.half.high = 0xffff;
+    core->granted -= *core->budget + 1; /* keeps what is left to be settled as it is */
+    *core->budget = -1;
 }
 
 static bool map_devices(struct core *core, uint64_t base, uint64_t size)

@@ -8,7 +8,7 @@
 #define MAGIC_MTRR 0x5a5a12345678a000ull
 #define MAGIC_EFER 0x501ull
 
-enum { MSR_EFER = 0xc0000080, MSR_MTRR_BASE0 = 0x200, MSR_MTRR_MASK0 = 0x201 };
+enum { MSR_EFER = 0xc0000080, MSR_MTRR_BASE0 = 0x200, MSR_MTRR_MASK0 = 0x201, MSR_MTRR_BASE1 = 0x202 };
 
 static void *find(void *from, size_t bytes, uint64_t magic)
 {
@@ -25,21 +25,25 @@ static void write_magic(uc_engine *uc)
 {
     const uint64_t rax = MAGIC_RAX, dr0 = MAGIC_DR0;
     uc_x86_msr efer = {MSR_EFER, MAGIC_EFER}, base = {MSR_MTRR_BASE0, MAGIC_MTRR}, mask = {MSR_MTRR_MASK0, ~MAGIC_MTRR};
+    uc_x86_msr base1 = {MSR_MTRR_BASE1, MAGIC_MTRR + 1};
     uc_reg_write(uc, UC_X86_REG_RAX, &rax);
     uc_reg_write(uc, UC_X86_REG_DR0, &dr0);
     uc_reg_write(uc, UC_X86_REG_MSR, &efer);
     uc_reg_write(uc, UC_X86_REG_MSR, &base);
     uc_reg_write(uc, UC_X86_REG_MSR, &mask);
+    uc_reg_write(uc, UC_X86_REG_MSR, &base1);
 }
 
 static bool find_counters(struct core *core, size_t bytes)
 {
     uint64_t *base = find(core->env, bytes, MAGIC_MTRR);
-    if (!base || base[1] != ~MAGIC_MTRR)
+    if (!base || base[1] != ~MAGIC_MTRR || base[2] != MAGIC_MTRR + 1)
         return false;
-    base[0] = base[1] = 0;
+    base[0] = base[1] = base[2] = 0;
     core->instruction_counter = (uint32_t *)&base[0];
     core->current_block = (uint32_t *)&base[1];
+    core->budget = (int32_t *)&base[2];
+    core->budget_offset = (int32_t)((char *)core->budget - (char *)core->env);
     core->instruction_counter_offset = (int32_t)((char *)core->instruction_counter - (char *)core->env);
     core->current_block_offset = (int32_t)((char *)core->current_block - (char *)core->env);
     core->countdown_offset = (int32_t)((char *)&core->before->countdown - (char *)core->env);

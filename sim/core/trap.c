@@ -155,8 +155,7 @@ bool __wrap_x86_cpu_exec_interrupt_x86_64(void *cpu, int request)
     (void)request;
     if (core->stop)
         return false;
-    bool slice_over = (int16_t)core->before->countdown.half.low < 0;
-    if (!slice_over && !core->poll_soon && !window_open(core))
+    if (*core->budget >= 0 && !core->poll_soon && !window_open(core))
         return false;
     return core_between_blocks(core);
 }
