@@ -95,6 +95,9 @@ uint64_t vmx_write_cr_masked(const struct vmx *vmx, unsigned cr, uint64_t wanted
 bool vmx_event_exits(struct vmx *vmx, const struct cpu_event *event, struct vm_exit *exit);
 /* IDT-vectoring information of an exit that came while event was being delivered. */
 void vmx_note_vectoring(struct vm_exit *exit, const struct cpu_event *event);
+/* "NMI unblocking due to IRET": for a fault or EPT violation met in executing IRET, with exit's IDT-vectoring information
+ * filled. nmis_were_blocked: blocking by NMI (with "virtual NMIs": of virtual NMIs) was in effect before that IRET. */
+void vmx_note_nmi_unblocking(const struct vmx *vmx, struct vm_exit *exit, bool nmis_were_blocked);
 
 /* An external interrupt is pending: does it exit (whatever RFLAGS.IF says)? Fills *exit; acknowledges if so asked. */
 bool vmx_external_interrupt_exits(struct vmx *vmx, struct vm_exit *exit);

@@ -1,0 +1,179 @@
+/*
+ * instructions.c: which instructions cause VM exits in VMX non-root operation, by one table.
+ *
+ * Source: SDM "Instructions That Cause VM Exits Unconditionally" and "Instructions That Cause VM Exits
+ * Conditionally". Faults that go before a VM exit (SDM "Relative Priority of Faults and VM Exits") are the
+ * caller's.
+ */
+#include "vmx_model/effective_controls.h"
+#include "vmx_model/exit_conditions/exit_conditions.h"
+
+/* What decides; with none of them the instruction never exits. */
+enum decision {
+    NEVER,
+    ALWAYS,
+    PRIMARY,   /* any bit of control in the primary processor-based controls */
+    SECONDARY, /* the same in the secondary ones */
+    CONDITION, /* the function */
+};
+
+struct instruction_exit {
+    uint8_t decision;
+    uint8_t reason;
+    uint8_t information; /* enum information_format */
+    bool displacement;   /* the qualification is the operand's displacement */
+    uint32_t control;
+    exit_condition *condition;
+};
+
+#define EXITS(what, reason_) .decision = what, .reason = EXIT_REASON_##reason_
+#define ON_PRIMARY(reason_, control_)                                                                        \
+    {                                                                                                        \
+        EXITS(PRIMARY, reason_), .control = PRIMARY_##control_                                               \
+    }
+#define ON_SECONDARY(reason_, control_)                                                                      \
+    {                                                                                                        \
+        EXITS(SECONDARY, reason_), .control = SECONDARY_##control_                                           \
+    }
+#define ON_CONDITION(reason_, function)                                                                      \
+    {                                                                                                        \
+        EXITS(CONDITION, reason_), .condition = function                                                     \
+    }
+#define IN_FORMAT(format) .information = INFORMATION_##format, .displacement = true
+#define ON_DESCRIPTOR_TABLE_EXITING(reason_, format)                                                         \
+    {                                                                                                        \
+        EXITS(SECONDARY, reason_), .control = SECONDARY_DESCRIPTOR_TABLE_EXITING, IN_FORMAT(format)          \
+    }
+
+/* clang-format off */
+static const struct instruction_exit table[INSN_COUNT] = {
+    /* Unconditional. GETSEC faults before with CR4.SMXE = 0; VMFUNC is not here, since no VM function is modelled. */
+    [INSN_CPUID]    = {EXITS(ALWAYS, CPUID)},
+    [INSN_GETSEC]   = {EXITS(ALWAYS, GETSEC)},
+    [INSN_INVD]     = {EXITS(ALWAYS, INVD)},
+    [INSN_XSETBV]   = {EXITS(ALWAYS, XSETBV)},
+    [INSN_VMCALL]   = {EXITS(ALWAYS, VMCALL)},
+    [INSN_VMLAUNCH] = {EXITS(ALWAYS, VMLAUNCH)},
+    [INSN_VMRESUME] = {EXITS(ALWAYS, VMRESUME)},
+    [INSN_VMXOFF]   = {EXITS(ALWAYS, VMXOFF)},
+    [INSN_VMXON]    = {EXITS(ALWAYS, VMXON),   IN_FORMAT(MEMORY)},
+    [INSN_VMCLEAR]  = {EXITS(ALWAYS, VMCLEAR), IN_FORMAT(MEMORY)},
+    [INSN_VMPTRLD]  = {EXITS(ALWAYS, VMPTRLD), IN_FORMAT(MEMORY)},
+    [INSN_VMPTRST]  = {EXITS(ALWAYS, VMPTRST), IN_FORMAT(MEMORY)},
+    [INSN_INVEPT]   = {EXITS(ALWAYS, INVEPT),  IN_FORMAT(MEMORY_REG2)},
+    [INSN_INVVPID]  = {EXITS(ALWAYS, INVVPID), IN_FORMAT(MEMORY_REG2)},
+    /* VMCS shadowing is not modelled and not advertised: VMREAD and VMWRITE always exit. */
+    [INSN_VMREAD]   = {EXITS(ALWAYS, VMREAD),  IN_FORMAT(VMREAD_VMWRITE)},
+    [INSN_VMWRITE]  = {EXITS(ALWAYS, VMWRITE), IN_FORMAT(VMREAD_VMWRITE)},
+
+    /* By one control. */
+    [INSN_HLT]     = ON_PRIMARY(HLT, HLT_EXITING),
+    [INSN_RDPMC]   = ON_PRIMARY(RDPMC, RDPMC_EXITING),
+    [INSN_RDTSC]   = ON_PRIMARY(RDTSC, RDTSC_EXITING),
+    [INSN_MWAIT]   = ON_PRIMARY(MWAIT, MWAIT_EXITING), /* qualification 0: no address-range monitoring is modelled */
+    [INSN_MONITOR] = ON_PRIMARY(MONITOR, MONITOR_EXITING),
+    [INSN_PAUSE]   = ON_PRIMARY(PAUSE, PAUSE_EXITING),
+    [INSN_WBINVD]  = ON_SECONDARY(WBINVD, WBINVD_EXITING),
+    [INSN_RDRAND]  = {EXITS(SECONDARY, RDRAND), .control = SECONDARY_RDRAND_EXITING, .information = INFORMATION_RANDOM},
+    [INSN_RDSEED]  = {EXITS(SECONDARY, RDSEED), .control = SECONDARY_RDSEED_EXITING, .information = INFORMATION_RANDOM},
+    [INSN_SGDT]    = ON_DESCRIPTOR_TABLE_EXITING(ACCESS_TO_GDTR_OR_IDTR, GDTR_IDTR),
+    [INSN_SIDT]    = ON_DESCRIPTOR_TABLE_EXITING(ACCESS_TO_GDTR_OR_IDTR, GDTR_IDTR),
+    [INSN_LGDT]    = ON_DESCRIPTOR_TABLE_EXITING(ACCESS_TO_GDTR_OR_IDTR, GDTR_IDTR),
+    [INSN_LIDT]    = ON_DESCRIPTOR_TABLE_EXITING(ACCESS_TO_GDTR_OR_IDTR, GDTR_IDTR),
+    [INSN_SLDT]    = ON_DESCRIPTOR_TABLE_EXITING(ACCESS_TO_LDTR_OR_TR, LDTR_TR),
+    [INSN_STR]     = ON_DESCRIPTOR_TABLE_EXITING(ACCESS_TO_LDTR_OR_TR, LDTR_TR),
+    [INSN_LLDT]    = ON_DESCRIPTOR_TABLE_EXITING(ACCESS_TO_LDTR_OR_TR, LDTR_TR),
+    [INSN_LTR]     = ON_DESCRIPTOR_TABLE_EXITING(ACCESS_TO_LDTR_OR_TR, LDTR_TR),
+
+    /* By more than one control, by operands or bitmaps. RSM exits in SMM only, which is not modelled. */
+    [INSN_INVLPG]      = ON_CONDITION(INVLPG, exit_invlpg),
+    [INSN_INVPCID]     = {EXITS(CONDITION, INVPCID), .condition = exit_invpcid, IN_FORMAT(MEMORY_REG2)},
+    [INSN_RDTSCP]      = ON_CONDITION(RDTSCP, exit_rdtscp),
+    [INSN_MOV_TO_CR]   = ON_CONDITION(CONTROL_REGISTER_ACCESSES, exit_mov_to_cr),
+    [INSN_MOV_FROM_CR] = ON_CONDITION(CONTROL_REGISTER_ACCESSES, exit_mov_from_cr),
+    [INSN_CLTS]        = ON_CONDITION(CONTROL_REGISTER_ACCESSES, exit_clts),
+    [INSN_LMSW]        = ON_CONDITION(CONTROL_REGISTER_ACCESSES, exit_lmsw),
+    [INSN_MOV_TO_DR]   = ON_CONDITION(MOV_DR, exit_mov_dr),
+    [INSN_MOV_FROM_DR] = ON_CONDITION(MOV_DR, exit_mov_dr),
+    [INSN_RDMSR]       = ON_CONDITION(RDMSR, exit_rdmsr),
+    [INSN_WRMSR]       = ON_CONDITION(WRMSR, exit_wrmsr),
+    [INSN_IN]          = ON_CONDITION(IO_INSTRUCTION, exit_io),
+    [INSN_OUT]         = ON_CONDITION(IO_INSTRUCTION, exit_io),
+    [INSN_INS]         = {EXITS(CONDITION, IO_INSTRUCTION), .condition = exit_io, .information = INFORMATION_STRING_IO},
+    [INSN_OUTS]        = {EXITS(CONDITION, IO_INSTRUCTION), .condition = exit_io, .information = INFORMATION_STRING_IO},
+};
+/* clang-format on */
+
+bool exit_invlpg(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+{
+    if (!(vmx->vmcs.primary_proc_based_controls & PRIMARY_INVLPG_EXITING))
+        return false;
+    exit->qualification =
+        exit_linear_address(vmx->state, insn->segment, seg_effective_address(vmx->state, insn));
+    return true;
+}
+
+/* With "enable INVPCID" 0 the instruction is #UD, which the caller has raised. */
+bool exit_invpcid(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+{
+    (void)insn;
+    (void)exit;
+    return (vmx->vmcs.primary_proc_based_controls & PRIMARY_INVLPG_EXITING) &&
+           (vmcs_secondary_controls(&vmx->vmcs) & SECONDARY_ENABLE_INVPCID);
+}
+
+/* With "enable RDTSCP" 0 the instruction is #UD, which the caller has raised. */
+bool exit_rdtscp(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+{
+    (void)insn;
+    (void)exit;
+    return (vmx->vmcs.primary_proc_based_controls & PRIMARY_RDTSC_EXITING) &&
+           (vmcs_secondary_controls(&vmx->vmcs) & SECONDARY_ENABLE_RDTSCP);
+}
+
+/* SDM table "Exit Qualification for MOV DR". */
+bool exit_mov_dr(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+{
+    if (!(vmx->vmcs.primary_proc_based_controls & PRIMARY_MOV_DR_EXITING))
+        return false;
+    const uint32_t from = insn->id == INSN_MOV_FROM_DR;
+    exit->qualification = (insn->reg & 7u) | from << 4 | (insn->rm & 15u) << 8;
+    return true;
+}
+
+uint64_t exit_linear_address(const struct cpu_state *state, unsigned segment, uint64_t offset)
+{
+    if (!cpu_64bit_mode(state))
+        return (uint32_t)(state->seg[segment].base + offset);
+    return segment == SEG_FS || segment == SEG_GS ? state->seg[segment].base + offset : offset;
+}
+
+static bool decides(const struct vmcs *v, const struct instruction_exit *row)
+{
+    switch (row->decision) {
+    case NEVER:
+        return false;
+    case PRIMARY:
+        return (v->primary_proc_based_controls & row->control) != 0;
+    case SECONDARY:
+        return (vmcs_secondary_controls(v) & row->control) != 0;
+    default:
+        return true;
+    }
+}
+
+bool vmx_instruction_exits(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+{
+    if (!vmx->non_root || insn->id >= INSN_COUNT)
+        return false;
+    const struct instruction_exit *row = &table[insn->id];
+    if (!decides(&vmx->vmcs, row))
+        return false;
+    *exit = (struct vm_exit){.reason = row->reason, .instruction_length = insn->length};
+    if (row->condition && !row->condition(vmx, insn, exit))
+        return false;
+    if (row->displacement)
+        exit->qualification = displacement_qualification(vmx->state, insn);
+    exit->instruction_information = instruction_information(insn, (enum information_format)row->information);
+    return true;
+}

@@ -1,0 +1,24 @@
+/* regime.c: what address translation depends on, from the processor's state and the current VMCS. */
+#include "vmx_model/effective_controls.h"
+#include "vmx_model/vmx.h"
+
+void vmx_update_regime(struct vmx *vmx)
+{
+    const struct cpu_state *s = vmx->state;
+    struct mmu_regime regime = {
+        .cr0 = s->cr0,
+        .cr3 = s->cr3,
+        .cr4 = s->cr4,
+        .efer = s->msr.efer,
+        .pdpte = {s->pdpte[0], s->pdpte[1], s->pdpte[2], s->pdpte[3]},
+        .non_root = vmx->non_root,
+    };
+    /* SDM "VPIDs": 0000H outside of VMX non-root operation and with "enable VPID" 0. "EPT Overview": EPT
+     * translates in VMX non-root operation only. */
+    if (vmx->non_root) {
+        regime.vpid = vmcs_current_vpid(&vmx->vmcs);
+        regime.ept = vmcs_ept_enabled(&vmx->vmcs);
+        regime.eptp = regime.ept ? vmx->vmcs.ept_pointer : 0;
+    }
+    mmu_set_regime(vmx->mmu, &regime);
+}
