@@ -79,7 +79,7 @@ static void any_bytes_are_a_vmcs(void **unused)
     (void)unused;
     memset(ram, 0xa5, sizeof(ram));
     vmcs_region_load(&mem, 0x1000, &vmcs);
-    assert_true(vmcs.launched);
+    assert_int_equal(*(const uint8_t *)&vmcs.launched, 1); /* a bool is 0 or 1 */
     assert_int_equal(vmcs.guest_rip, 0xa5a5a5a5a5a5a5a5);
     vmcs_region_clear_launch_state(&mem, 0x1000);
     vmcs_region_load(&mem, 0x1000, &vmcs);
