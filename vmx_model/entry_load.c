@@ -119,7 +119,7 @@ bool vmx_guest_pdptes(struct vmx *vmx, uint64_t pdpte[4])
         pdpte[1] = v->guest_pdpte1;
         pdpte[2] = v->guest_pdpte2;
         pdpte[3] = v->guest_pdpte3;
-        return mmu_pdptes_valid(pdpte, vmx->profile->physical_address_bits);
+        return true; /* checked as fields of the guest-state area */
     }
     /* The guest's CR3 is a physical address; the processor is still in root operation, where no EPT
      * translates. */
