@@ -1,0 +1,219 @@
+/* store.c: opening a statistics file, and finding a run in it. */
+#include "traces/store.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "traces/schema.h"
+#include "traces/store_private.h"
+
+/* How long to wait for another process's transaction: milliseconds of the host. What is stored does not
+ * depend on it. */
+#define BUSY_TIMEOUT 10000
+
+void store_note_error(struct store *store, const char *what)
+{
+    snprintf(store->error, sizeof store->error, "%s: %s", what,
+             store->db ? sqlite3_errmsg(store->db) : "out of memory");
+}
+
+const char *store_error(const struct store *store)
+{
+    return store->error;
+}
+
+struct sqlite3 *store_database(struct store *store)
+{
+    return store->db;
+}
+
+void store_close(struct store *store)
+{
+    if (!store)
+        return;
+    for (unsigned i = 0; i < STORE_STATEMENT_COUNT; i++)
+        sqlite3_finalize(store->statements[i]);
+    sqlite3_close(store->db);
+    free(store);
+}
+
+static bool execute(struct store *store, const char *sql)
+{
+    if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK)
+        return true;
+    store_note_error(store, "cannot be used");
+    return false;
+}
+
+/* The single number that a query gives. */
+static bool query_integer(struct store *store, const char *sql, int64_t *value)
+{
+    sqlite3_stmt *statement = NULL;
+    bool ok = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) == SQLITE_OK &&
+              sqlite3_step(statement) == SQLITE_ROW;
+    if (ok)
+        *value = sqlite3_column_int64(statement, 0);
+    else
+        store_note_error(store, "cannot be used");
+    sqlite3_finalize(statement);
+    return ok;
+}
+
+enum file_kind { FILE_OURS, FILE_EMPTY, FILE_UNUSABLE };
+
+static enum file_kind examine(struct store *store)
+{
+    int64_t application, version, objects;
+    if (!query_integer(store, "PRAGMA application_id", &application) ||
+        !query_integer(store, "PRAGMA user_version", &version) ||
+        !query_integer(store, "SELECT count(*) FROM sqlite_schema", &objects))
+        return FILE_UNUSABLE;
+    if (!objects && !application && !version)
+        return FILE_EMPTY;
+    if (application != SCHEMA_APPLICATION_ID) {
+        snprintf(store->error, sizeof store->error, "is a database of another program; it was not touched");
+        return FILE_UNUSABLE;
+    }
+    if (version != SCHEMA_VERSION) {
+        snprintf(store->error, sizeof store->error,
+                 "has schema version %lld, and this vtsim knows version %d; use the vtsim that wrote it, or "
+                 "another file",
+                 (long long)version, SCHEMA_VERSION);
+        return FILE_UNUSABLE;
+    }
+    return FILE_OURS;
+}
+
+/* Two processes may create the file at once: whoever gets the lock second finds it made. */
+static bool create(struct store *store)
+{
+    if (!execute(store, "BEGIN IMMEDIATE"))
+        return false;
+    enum file_kind kind = examine(store);
+    if (kind == FILE_OURS || (kind == FILE_EMPTY && execute(store, schema_sql)))
+        return execute(store, "COMMIT");
+    sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    return false;
+}
+
+/* The journal mode is a property of the file: it stays as it is when another process is using the file just
+ * now. */
+static void use_write_ahead_log(struct store *store)
+{
+    sqlite3_exec(store->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+}
+
+static bool open_for_writing(struct store *store)
+{
+    enum file_kind kind = examine(store);
+    if (kind == FILE_UNUSABLE)
+        return false;
+    use_write_ahead_log(store);
+    if (kind == FILE_EMPTY && !create(store))
+        return false;
+    return execute(store, "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON") &&
+           store_prepare_statements(store);
+}
+
+static bool open_for_reading(struct store *store)
+{
+    enum file_kind kind = examine(store);
+    if (kind == FILE_EMPTY)
+        snprintf(store->error, sizeof store->error, "holds no statistics");
+    return kind == FILE_OURS;
+}
+
+static bool connect(struct store *store, const char *path, int flags)
+{
+    sqlite3_close(store->db);
+    store->db = NULL;
+    if (sqlite3_open_v2(path, &store->db, flags, NULL) != SQLITE_OK) {
+        store_note_error(store, "cannot be opened");
+        return false;
+    }
+    sqlite3_extended_result_codes(store->db, 1);
+    sqlite3_busy_timeout(store->db, BUSY_TIMEOUT);
+    return true;
+}
+
+/* A file that nobody is writing, in a folder where no lock file can be made: https://sqlite.org/wal.html,
+ * "Read-Only Databases". A log with something in it would be missed, so then it is not tried. */
+static bool connect_immutable(struct store *store, const char *path)
+{
+    static const char prefix[] = "file:", suffix[] = "?immutable=1", log_suffix[] = "-wal";
+    size_t length = strlen(path), used = sizeof prefix - 1;
+    char *uri = malloc(sizeof prefix + 3 * length + sizeof suffix);
+    if (!uri)
+        return false;
+    struct stat log;
+    sprintf(uri, "%s%s", path, log_suffix);
+    bool ok = stat(uri, &log) != 0 || log.st_size == 0;
+    memcpy(uri, prefix, sizeof prefix);
+    for (const char *p = path; *p; p++) {
+        if (strchr("%?#", *p))
+            used += (size_t)sprintf(uri + used, "%%%02X", (unsigned char)*p);
+        else
+            uri[used++] = *p;
+    }
+    memcpy(uri + used, suffix, sizeof suffix);
+    ok = ok && connect(store, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+    free(uri);
+    return ok;
+}
+
+static bool open_store(struct store *store, const char *path, enum store_mode mode)
+{
+    if (!*path) {
+        snprintf(store->error, sizeof store->error, "the path is empty");
+        return false;
+    }
+    if (mode == STORE_WRITE)
+        return connect(store, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) && open_for_writing(store);
+    if (!connect(store, path, SQLITE_OPEN_READONLY))
+        return false;
+    if (open_for_reading(store))
+        return true;
+    int code = sqlite3_errcode(store->db);
+    return (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && connect_immutable(store, path) &&
+           open_for_reading(store);
+}
+
+struct store *store_open(const char *path, enum store_mode mode, char *error, size_t error_size)
+{
+    struct store *store = calloc(1, sizeof *store);
+    if (!store) {
+        snprintf(error, error_size, "statistics file %s: out of memory", path);
+        return NULL;
+    }
+    if (open_store(store, path, mode))
+        return store;
+    snprintf(error, error_size, "statistics file %s: %s", path, store->error);
+    store_close(store);
+    return NULL;
+}
+
+int64_t store_find_run(struct store *store, const char *selector)
+{
+    static const char sql[] = "SELECT id FROM runs WHERE ?1 = 'last' OR CAST(id AS TEXT) = ?1 OR label = ?1"
+                              " ORDER BY CAST(id AS TEXT) = ?1 DESC, id DESC LIMIT 1";
+    sqlite3_stmt *statement = NULL;
+    int64_t id = -1;
+    int code = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_text(statement, 1, selector, -1, SQLITE_STATIC);
+        code = sqlite3_step(statement);
+    }
+    if (code == SQLITE_ROW)
+        id = sqlite3_column_int64(statement, 0);
+    else if (code == SQLITE_DONE)
+        snprintf(store->error, sizeof store->error,
+                 "there is no run '%.200s': an id, a label or 'last' is wanted; `vtsim runs` lists them",
+                 selector);
+    else
+        store_note_error(store, "cannot be read");
+    sqlite3_finalize(statement);
+    return id;
+}
