@@ -39,7 +39,7 @@ struct lib_op *__wrap_tcg_emit_op_x86_64(void *context, int opcode)
 /* The library leaves a block in its middle, after a write to the block's own code. */
 void __wrap_cpu_loop_exit_noexc_x86_64(void *cpu)
 {
-    if (core_current)
+    if (core_current && cpu == (void *)core_current->cpu)
         core_current->partial_block = true;
     __real_cpu_loop_exit_noexc_x86_64(cpu);
 }
@@ -119,7 +119,7 @@ static void note_code_page(struct core *core, const struct lib_block *block)
 void __wrap_gen_intermediate_code_x86_64(void *cpu, struct lib_block *block, int most)
 {
     struct core *core = core_current;
-    if (!core) {
+    if (!core || cpu != (void *)core->cpu) {
         __real_gen_intermediate_code_x86_64(cpu, block, most);
         return;
     }

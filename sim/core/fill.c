@@ -8,6 +8,8 @@
 
 bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access, int mmu_index, bool probe,
                                     uintptr_t host_pc);
+bool __real_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access, int mmu_index, bool probe,
+                                    uintptr_t host_pc);
 
 /* The library resizes its cache by the host's clock when it is flushed. Held in the middle of the band in which it leaves
  * the size alone, and with a window that never ends, it keeps its 256 entries. */
@@ -93,7 +95,8 @@ bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access,
 {
     struct core *core = core_current;
     struct mmu_translation found;
-    (void)size;
+    if (!core || cs != (void *)core->cpu)
+        return __real_unicorn_fill_tlb_x86_64(cs, va, size, access, mmu_index, probe, host_pc);
     if (!translate(core, va, access, mmu_index, &found)) {
         if (probe)
             return false;

@@ -8,6 +8,7 @@
 #include "sim/core/core_private.h"
 
 bool __wrap_x86_cpu_exec_interrupt_x86_64(void *cpu, int request);
+bool __real_x86_cpu_exec_interrupt_x86_64(void *cpu, int request);
 
 enum { TRAP_EXCEPTION_FIRST = 0x140, TRAP_EXCEPTION_LAST = 0x15f, DR6_BS = 1 << 14 };
 
@@ -102,16 +103,14 @@ static void end_run(struct core *core)
     uc_emu_stop(core->uc);
 }
 
-/* Calls poll until translated code may run up to a deadline that lies ahead. */
-static bool poll_until_runnable(struct core *core)
+/* Once: an event that is still due afterwards is taken after the next block, so a poll that settles nothing cannot hang. */
+static bool poll_if_due(struct core *core)
 {
     const struct core_client *client = core->config.client;
-    while (client->deadline(client->opaque) <= *core->config.cycles || core->poll_soon) {
-        core->poll_soon = false;
-        if (!client->poll(client->opaque))
-            return false;
-    }
-    return true;
+    if (!core->poll_soon && client->deadline(client->opaque) > *core->config.cycles)
+        return true;
+    core->poll_soon = false;
+    return client->poll(client->opaque);
 }
 
 static bool window_open(const struct core *core)
@@ -129,7 +128,7 @@ static void resume(struct core *core, bool go_on)
         bool blocked = s->interruptibility_state & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
         if (core->window_wanted && (s->rflags & RFLAGS_IF) && !blocked)
             core->poll_soon = true;
-        go_on = poll_until_runnable(core);
+        go_on = poll_if_due(core);
         core->window_wanted = go_on && client->wants_interrupt_window(client->opaque);
     }
     core_export(core);
@@ -151,8 +150,8 @@ void core_on_trap(uc_engine *uc, uint32_t number, void *opaque)
 bool __wrap_x86_cpu_exec_interrupt_x86_64(void *cpu, int request)
 {
     struct core *core = core_current;
-    (void)cpu;
-    (void)request;
+    if (!core || cpu != (void *)core->cpu)
+        return __real_x86_cpu_exec_interrupt_x86_64(cpu, request);
     if (core->stop)
         return false;
     if (*core->budget >= 0 && !core->poll_soon && !window_open(core))
