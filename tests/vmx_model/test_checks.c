@@ -46,6 +46,38 @@ static const struct mutation mutations[] = {
 /* clang-format on */
 #define MUTATION_COUNT (sizeof mutations / sizeof mutations[0])
 
+/* States in which something must not be looked at; and the rules whose condition only saves time. */
+struct ignored {
+    const char *name;
+    void (*base)(struct fixture *f);
+    void (*prepare)(struct fixture *f, struct vmcs *v);
+};
+
+/* clang-format off */
+#define GUARD(rule)
+#define IGNORED(name, base, statements)                                                                      \
+    static void ignored_##name(struct fixture *f, struct vmcs *v) { (void)f; (void)v; statements }
+#include "checks_ignored.def"
+#undef IGNORED
+
+static const struct ignored ignored_states[] = {
+#define IGNORED(name, base, statements) {#name, fixture_##base, ignored_##name},
+#include "checks_ignored.def"
+#undef IGNORED
+#undef GUARD
+};
+
+static const char *const guards[] = {
+#define IGNORED(name, base, statements)
+#define GUARD(rule) #rule,
+#include "checks_ignored.def"
+#undef IGNORED
+#undef GUARD
+};
+/* clang-format on */
+#define IGNORED_COUNT (sizeof ignored_states / sizeof ignored_states[0])
+#define GUARD_COUNT (sizeof guards / sizeof guards[0])
+
 struct violations {
     const char *wanted;
     bool found;
@@ -158,6 +190,59 @@ static void no_rule_lacks_a_mutation(void **state)
     assert_int_equal(count, MUTATION_COUNT);
 }
 
+static void switched_off_fields_are_ignored(void **state)
+{
+    static struct fixture f;
+    (void)state;
+    for (size_t i = 0; i < IGNORED_COUNT; i++) {
+        ignored_states[i].base(&f);
+        ignored_states[i].prepare(&f, &f.vmcs);
+        assert_valid(&f, ignored_states[i].name);
+    }
+}
+
+/* Would the rule refuse this valid state if it were checked without its condition? */
+static bool condition_matters_in(struct fixture *f, const struct vmx_rule *rule)
+{
+    const struct check_context *context = fixture_context(f);
+    return (context->facts & rule->applies) != rule->applies && !rule->holds(context);
+}
+
+static bool condition_matters(const struct vmx_rule *rule)
+{
+    static struct fixture f;
+    bool matters = false;
+    for (size_t i = 0; i < MUTATION_COUNT && !matters; i++) {
+        mutations[i].base(&f);
+        mutations[i].prepare(&f, &f.vmcs);
+        matters = condition_matters_in(&f, rule);
+    }
+    for (size_t i = 0; i < IGNORED_COUNT && !matters; i++) {
+        ignored_states[i].base(&f);
+        ignored_states[i].prepare(&f, &f.vmcs);
+        matters = condition_matters_in(&f, rule);
+    }
+    return matters;
+}
+
+static bool is_guard(const char *rule)
+{
+    for (size_t i = 0; i < GUARD_COUNT; i++)
+        if (!strcmp(guards[i], rule))
+            return true;
+    return false;
+}
+
+/* A rule that lost its condition would refuse one of the states that must pass. */
+static void each_condition_is_tested(void **state)
+{
+    const struct vmx_rule *rule;
+    (void)state;
+    for (size_t i = 0; (rule = vmx_rule_at(i)); i++)
+        if (rule->applies && !is_guard(rule->id) && !condition_matters(rule))
+            fail_msg("no valid state shows that %s is conditional", rule->id);
+}
+
 static void rules_are_ordered_and_complete(void **state)
 {
     const struct vmx_rule *rule;
@@ -229,7 +314,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bases_pass_every_rule),       cmocka_unit_test(each_rule_passes_and_fails),
-        cmocka_unit_test(no_rule_lacks_a_mutation),    cmocka_unit_test(rules_are_ordered_and_complete),
+        cmocka_unit_test(no_rule_lacks_a_mutation),    cmocka_unit_test(switched_off_fields_are_ignored),
+        cmocka_unit_test(each_condition_is_tested),    cmocka_unit_test(rules_are_ordered_and_complete),
         cmocka_unit_test(qualifications_are_the_sdms), cmocka_unit_test(explanation_names_all_that_matters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
