@@ -124,6 +124,19 @@ static void injection_in_protected_mode(void **state)
     assert_false(injection_passes(&f, EVENT_SOFTWARE_EXCEPTION, VECTOR_BP, true));
 }
 
+/* Without "unrestricted guest" CR0.PE counts as 1 here, whatever the field says (see controls_entry.c): the
+ * entry fails later, for the guest's CR0. */
+static void injection_without_unrestricted_guest(void **state)
+{
+    static struct fixture f;
+    (void)state;
+    fixture_long(&f);
+    f.vmcs.guest_cr0 &= ~(CR0_PE | CR0_PG);
+    assert_true(injection_passes(&f, EVENT_HARDWARE_EXCEPTION, VECTOR_GP, true));
+    assert_false(injection_passes(&f, EVENT_HARDWARE_EXCEPTION, VECTOR_GP, false));
+    assert_false(passes(&f, VMX_CHECK_GUEST));
+}
+
 /* The same in real mode: never an error code. And the instruction length of software events. */
 static void injection_in_real_mode_and_lengths(void **state)
 {
@@ -276,6 +289,7 @@ int main(void)
         cmocka_unit_test(eptp_values),
         cmocka_unit_test(msr_lists),
         cmocka_unit_test(injection_in_protected_mode),
+        cmocka_unit_test(injection_without_unrestricted_guest),
         cmocka_unit_test(injection_in_real_mode_and_lengths),
         cmocka_unit_test(pat_bytes),
         cmocka_unit_test(segment_types),
