@@ -5,6 +5,9 @@
  * that no access ends the run.
  */
 #include "sim/core/core_private.h"
+#include "sim/core/foreign.h"
+
+bool (*core_foreign_fill)(void *cpu, uint64_t va, int mmu_index);
 
 bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access, int mmu_index, bool probe,
                                     uintptr_t host_pc);
@@ -95,6 +98,8 @@ bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access,
 {
     struct core *core = core_current;
     struct mmu_translation found;
+    if (!core && core_foreign_fill)
+        return core_foreign_fill(cs, va, mmu_index);
     if (!core || cs != (void *)core->cpu)
         return __real_unicorn_fill_tlb_x86_64(cs, va, size, access, mmu_index, probe, host_pc);
     if (!translate(core, va, access, mmu_index, &found)) {

@@ -1,0 +1,8 @@
+# bench/core: vtsim against bare Unicorn. Measured by hand or by ./x bench, never by a test.
+vtsim_guest(round_trip OUTPUT bench/images
+            SOURCES bench/round_trip/main.c bench/round_trip/round_trip.S ${VTSIM_GUEST_VMX})
+add_executable(bench_core bench/core.c bench/bare.c bench/simulated.c bench/kernels.S)
+target_link_libraries(bench_core PRIVATE vtsim_core)
+target_compile_definitions(bench_core PRIVATE BENCH_ROUND_TRIP_IMAGE="${PROJECT_BINARY_DIR}/bench/images/round_trip.elf")
+add_dependencies(bench_core round_trip)
+set_target_properties(bench_core PROPERTIES OUTPUT_NAME core RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
