@@ -13,9 +13,11 @@ struct section {
 static const struct section sections[] = {
     {"run", "Run", true,
      "SELECT id, label, image, image_digest, cpu, memory_bytes / 1048576 AS memory_mib, options,"
-     " CASE outcome WHEN 'running' THEN 'running (or killed: no end was recorded)' ELSE outcome END AS "
-     "outcome,"
-     " exit_status, message, cycles, instructions, digest, unknown_events FROM runs WHERE id = ?1"},
+     " outcome, exit_status,"
+     " coalesce(message, CASE outcome WHEN 'running' THEN 'no end is recorded: it still runs, or was killed' "
+     "END)"
+     " AS message,"
+     " cycles, instructions, digest, unknown_events FROM runs WHERE id = ?1"},
     {"exits", "VM exits, by cycles", false,
      "SELECT reason, name, kvm_name, vpid, count, cycles, cycles_each, percent_of_run FROM exits WHERE run = "
      "?1"

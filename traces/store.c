@@ -176,7 +176,7 @@ static bool open_store(struct store *store, const char *path, enum store_mode mo
         return false;
     if (open_for_reading(store))
         return true;
-    int code = sqlite3_errcode(store->db);
+    int code = sqlite3_errcode(store->db) & 0xff; /* without the extended part */
     return (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && connect_immutable(store, path) &&
            open_for_reading(store);
 }

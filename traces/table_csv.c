@@ -33,7 +33,7 @@ static void print_row(FILE *file, const char *section, const struct table_cell *
 
 void table_print_csv(FILE *file, const struct table *table, bool section)
 {
-    print_row(file, section ? "section" : NULL, table->columns, table->column_count);
+    print_row(file, section ? "table" : NULL, table->columns, table->column_count);
     for (size_t row = 0; row < table_rows(table); row++)
         print_row(file, section ? table->name : NULL, &table->cells[row * table->column_count],
                   table->column_count);
