@@ -36,7 +36,7 @@ static bool is_cr3_target(const struct vmcs *v, uint64_t value)
     return false;
 }
 
-bool exit_mov_to_cr(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+bool vmx_exit_mov_to_cr(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
 {
     const struct vmcs *v = &vmx->vmcs;
     const uint32_t controls = v->primary_proc_based_controls;
@@ -55,7 +55,7 @@ bool exit_mov_to_cr(struct vmx *vmx, const struct insn *insn, struct vm_exit *ex
     }
 }
 
-bool exit_mov_from_cr(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+bool vmx_exit_mov_from_cr(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
 {
     const uint32_t controls = vmx->vmcs.primary_proc_based_controls;
     exit->qualification = mov_qualification(insn, ACCESS_MOV_FROM_CR);
@@ -69,7 +69,7 @@ bool exit_mov_from_cr(struct vmx *vmx, const struct insn *insn, struct vm_exit *
     }
 }
 
-bool exit_clts(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+bool vmx_exit_clts(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
 {
     (void)insn;
     exit->qualification = (uint64_t)ACCESS_CLTS << ACCESS_TYPE_SHIFT;
@@ -79,7 +79,7 @@ bool exit_clts(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
 /* A memory operand is read before the condition can be judged; a fault in that goes first (SDM "Relative
  * Priority of Faults and VM Exits"). Here it only means "no exit": the caller meets the same fault when it
  * reads the operand. */
-bool exit_lmsw(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+bool vmx_exit_lmsw(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
 {
     const uint64_t mask = vmx->vmcs.cr0_guest_host_mask & LMSW_BITS;
     if (!mask)
@@ -90,7 +90,7 @@ bool exit_lmsw(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
         if (!mmu_read_operand(vmx->mmu, vmx->state, insn, &operand, sizeof operand, &fault))
             return false;
         exit->guest_linear_address =
-            exit_linear_address(vmx->state, insn->segment, seg_effective_address(vmx->state, insn));
+            vmx_exit_linear_address(vmx->state, insn->segment, seg_effective_address(vmx->state, insn));
     }
     exit->qualification = (uint64_t)ACCESS_LMSW << ACCESS_TYPE_SHIFT | (insn->is_memory ? LMSW_MEMORY : 0) |
                           (uint64_t)operand << LMSW_SOURCE_SHIFT;

@@ -16,13 +16,13 @@
 typedef bool exit_condition(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit);
 
 /* control_registers.c */
-exit_condition exit_mov_to_cr, exit_mov_from_cr, exit_clts, exit_lmsw;
+exit_condition vmx_exit_mov_to_cr, vmx_exit_mov_from_cr, vmx_exit_clts, vmx_exit_lmsw;
 /* instructions.c */
-exit_condition exit_invlpg, exit_invpcid, exit_rdtscp, exit_mov_dr;
+exit_condition vmx_exit_invlpg, vmx_exit_invpcid, vmx_exit_rdtscp, vmx_exit_mov_dr;
 /* io.c */
-exit_condition exit_io;
+exit_condition vmx_exit_io;
 /* msr_bitmap.c */
-exit_condition exit_rdmsr, exit_wrmsr;
+exit_condition vmx_exit_rdmsr, vmx_exit_wrmsr;
 
 /* Formats of the VM-exit instruction-information field: SDM "Information for VM Exits Due to Instruction
  * Execution". */
@@ -38,14 +38,14 @@ enum information_format {
 };
 
 /* instruction_information.c */
-uint32_t instruction_information(const struct insn *insn, enum information_format format);
+uint32_t vmx_instruction_information(const struct insn *insn, enum information_format format);
 /* The exit qualification of instructions that report their displacement: SDM "Basic VM-Exit Information". */
-uint64_t displacement_qualification(const struct cpu_state *state, const struct insn *insn);
+uint64_t vmx_displacement_qualification(const struct cpu_state *state, const struct insn *insn);
 
 /* The linear address of an offset, without any check. Bits 63:32 are clear outside of 64-bit mode. */
-uint64_t exit_linear_address(const struct cpu_state *state, unsigned segment, uint64_t offset);
+uint64_t vmx_exit_linear_address(const struct cpu_state *state, unsigned segment, uint64_t offset);
 /* The low bits of a register that an operand or address of that size has. */
-static inline uint64_t exit_low_bits(uint64_t value, unsigned bits)
+static inline uint64_t vmx_exit_low_bits(uint64_t value, unsigned bits)
 {
     return bits >= 64 ? value : value & ((1ull << bits) - 1);
 }

@@ -64,7 +64,7 @@ static uint32_t identity(unsigned id)
     }
 }
 
-uint32_t instruction_information(const struct insn *insn, enum information_format format)
+uint32_t vmx_instruction_information(const struct insn *insn, enum information_format format)
 {
     switch (format) {
     case INFORMATION_NONE:
@@ -89,7 +89,7 @@ uint32_t instruction_information(const struct insn *insn, enum information_forma
     return 0;
 }
 
-uint64_t displacement_qualification(const struct cpu_state *state, const struct insn *insn)
+uint64_t vmx_displacement_qualification(const struct cpu_state *state, const struct insn *insn)
 {
     if (!insn->is_memory)
         return 0;

@@ -86,35 +86,35 @@ static const struct instruction_exit table[INSN_COUNT] = {
     [INSN_LTR]     = ON_DESCRIPTOR_TABLE_EXITING(ACCESS_TO_LDTR_OR_TR, LDTR_TR),
 
     /* By more than one control, by operands or bitmaps. RSM exits in SMM only, which is not modelled. */
-    [INSN_INVLPG]      = ON_CONDITION(INVLPG, exit_invlpg),
-    [INSN_INVPCID]     = {EXITS(CONDITION, INVPCID), .condition = exit_invpcid, IN_FORMAT(MEMORY_REG2)},
-    [INSN_RDTSCP]      = ON_CONDITION(RDTSCP, exit_rdtscp),
-    [INSN_MOV_TO_CR]   = ON_CONDITION(CONTROL_REGISTER_ACCESSES, exit_mov_to_cr),
-    [INSN_MOV_FROM_CR] = ON_CONDITION(CONTROL_REGISTER_ACCESSES, exit_mov_from_cr),
-    [INSN_CLTS]        = ON_CONDITION(CONTROL_REGISTER_ACCESSES, exit_clts),
-    [INSN_LMSW]        = ON_CONDITION(CONTROL_REGISTER_ACCESSES, exit_lmsw),
-    [INSN_MOV_TO_DR]   = ON_CONDITION(MOV_DR, exit_mov_dr),
-    [INSN_MOV_FROM_DR] = ON_CONDITION(MOV_DR, exit_mov_dr),
-    [INSN_RDMSR]       = ON_CONDITION(RDMSR, exit_rdmsr),
-    [INSN_WRMSR]       = ON_CONDITION(WRMSR, exit_wrmsr),
-    [INSN_IN]          = ON_CONDITION(IO_INSTRUCTION, exit_io),
-    [INSN_OUT]         = ON_CONDITION(IO_INSTRUCTION, exit_io),
-    [INSN_INS]         = {EXITS(CONDITION, IO_INSTRUCTION), .condition = exit_io, .information = INFORMATION_STRING_IO},
-    [INSN_OUTS]        = {EXITS(CONDITION, IO_INSTRUCTION), .condition = exit_io, .information = INFORMATION_STRING_IO},
+    [INSN_INVLPG]      = ON_CONDITION(INVLPG, vmx_exit_invlpg),
+    [INSN_INVPCID]     = {EXITS(CONDITION, INVPCID), .condition = vmx_exit_invpcid, IN_FORMAT(MEMORY_REG2)},
+    [INSN_RDTSCP]      = ON_CONDITION(RDTSCP, vmx_exit_rdtscp),
+    [INSN_MOV_TO_CR]   = ON_CONDITION(CONTROL_REGISTER_ACCESSES, vmx_exit_mov_to_cr),
+    [INSN_MOV_FROM_CR] = ON_CONDITION(CONTROL_REGISTER_ACCESSES, vmx_exit_mov_from_cr),
+    [INSN_CLTS]        = ON_CONDITION(CONTROL_REGISTER_ACCESSES, vmx_exit_clts),
+    [INSN_LMSW]        = ON_CONDITION(CONTROL_REGISTER_ACCESSES, vmx_exit_lmsw),
+    [INSN_MOV_TO_DR]   = ON_CONDITION(MOV_DR, vmx_exit_mov_dr),
+    [INSN_MOV_FROM_DR] = ON_CONDITION(MOV_DR, vmx_exit_mov_dr),
+    [INSN_RDMSR]       = ON_CONDITION(RDMSR, vmx_exit_rdmsr),
+    [INSN_WRMSR]       = ON_CONDITION(WRMSR, vmx_exit_wrmsr),
+    [INSN_IN]          = ON_CONDITION(IO_INSTRUCTION, vmx_exit_io),
+    [INSN_OUT]         = ON_CONDITION(IO_INSTRUCTION, vmx_exit_io),
+    [INSN_INS]         = {EXITS(CONDITION, IO_INSTRUCTION), .condition = vmx_exit_io, .information = INFORMATION_STRING_IO},
+    [INSN_OUTS]        = {EXITS(CONDITION, IO_INSTRUCTION), .condition = vmx_exit_io, .information = INFORMATION_STRING_IO},
 };
 /* clang-format on */
 
-bool exit_invlpg(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+bool vmx_exit_invlpg(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
 {
     if (!(vmx->vmcs.primary_proc_based_controls & PRIMARY_INVLPG_EXITING))
         return false;
     exit->qualification =
-        exit_linear_address(vmx->state, insn->segment, seg_effective_address(vmx->state, insn));
+        vmx_exit_linear_address(vmx->state, insn->segment, seg_effective_address(vmx->state, insn));
     return true;
 }
 
 /* With "enable INVPCID" 0 the instruction is #UD, which the caller has raised. */
-bool exit_invpcid(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+bool vmx_exit_invpcid(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
 {
     (void)insn;
     (void)exit;
@@ -123,7 +123,7 @@ bool exit_invpcid(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit
 }
 
 /* With "enable RDTSCP" 0 the instruction is #UD, which the caller has raised. */
-bool exit_rdtscp(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+bool vmx_exit_rdtscp(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
 {
     (void)insn;
     (void)exit;
@@ -132,7 +132,7 @@ bool exit_rdtscp(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
 }
 
 /* SDM table "Exit Qualification for MOV DR". */
-bool exit_mov_dr(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+bool vmx_exit_mov_dr(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
 {
     if (!(vmx->vmcs.primary_proc_based_controls & PRIMARY_MOV_DR_EXITING))
         return false;
@@ -141,7 +141,7 @@ bool exit_mov_dr(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
     return true;
 }
 
-uint64_t exit_linear_address(const struct cpu_state *state, unsigned segment, uint64_t offset)
+uint64_t vmx_exit_linear_address(const struct cpu_state *state, unsigned segment, uint64_t offset)
 {
     if (!cpu_64bit_mode(state))
         return (uint32_t)(state->seg[segment].base + offset);
@@ -173,7 +173,8 @@ bool vmx_instruction_exits(struct vmx *vmx, const struct insn *insn, struct vm_e
     if (row->condition && !row->condition(vmx, insn, exit))
         return false;
     if (row->displacement)
-        exit->qualification = displacement_qualification(vmx->state, insn);
-    exit->instruction_information = instruction_information(insn, (enum information_format)row->information);
+        exit->qualification = vmx_displacement_qualification(vmx->state, insn);
+    exit->instruction_information =
+        vmx_instruction_information(insn, (enum information_format)row->information);
     return true;
 }

@@ -32,11 +32,11 @@ static bool intercepted(const struct vmx *vmx, uint32_t port, unsigned size)
 static uint64_t string_linear_address(const struct cpu_state *state, const struct insn *insn)
 {
     const bool input = insn->id == INSN_INS;
-    const uint64_t offset = exit_low_bits(state->gpr[input ? GPR_RDI : GPR_RSI], insn->address_bits);
-    return exit_linear_address(state, input ? SEG_ES : insn->segment, offset);
+    const uint64_t offset = vmx_exit_low_bits(state->gpr[input ? GPR_RDI : GPR_RSI], insn->address_bits);
+    return vmx_exit_linear_address(state, input ? SEG_ES : insn->segment, offset);
 }
 
-bool exit_io(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+bool vmx_exit_io(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
 {
     const bool string = insn->id == INSN_INS || insn->id == INSN_OUTS;
     const bool input = insn->id == INSN_IN || insn->id == INSN_INS;

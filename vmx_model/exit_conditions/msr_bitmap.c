@@ -21,14 +21,14 @@ static bool intercepted(const struct vmx *vmx, uint32_t index, unsigned low_bitm
     return phys_read(vmx->mem, address, 1) >> (bit & 7) & 1;
 }
 
-bool exit_rdmsr(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+bool vmx_exit_rdmsr(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
 {
     (void)insn;
     (void)exit;
     return intercepted(vmx, (uint32_t)vmx->state->gpr[GPR_RCX], READ_LOW, READ_HIGH);
 }
 
-bool exit_wrmsr(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+bool vmx_exit_wrmsr(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
 {
     (void)insn;
     (void)exit;
