@@ -1,0 +1,118 @@
+/* platform.c: the devices put together, and what lies in physical memory besides RAM. */
+#include "sim/platform/platform.h"
+
+#include <string.h>
+
+#define LINT_EXTINT (DELIVERY_EXTINT << 8)
+#define LINT_NMI (DELIVERY_NMI << 8)
+#define FIRMWARE_SPURIOUS_VECTOR 0x0fu
+
+struct platform_config platform_default_config(void)
+{
+    return (struct platform_config){
+        .cycles_per_second = 3000000000u,
+        .cycles_per_bus_clock = 3,
+        .physical_address_bits = 39,
+        .x2apic = true,
+        .tsc_deadline = true,
+        .debug_exit_port = DEBUG_EXIT_DEFAULT_PORT,
+        .debug_exit_size = DEBUG_EXIT_DEFAULT_SIZE,
+    };
+}
+
+void platform_init(struct platform *p, const struct platform_config *config, const struct platform_host *host)
+{
+    memset(p, 0, sizeof *p);
+    p->config = *config;
+    p->host = *host;
+    uart_reset(&p->uart);
+    pic8259_reset(&p->pic);
+    pit8254_reset(&p->pit);
+    fw_cfg_reset(&p->fw_cfg, config->ram_low + config->ram_high, 1);
+    p->lapic.cycles_per_bus_clock = config->cycles_per_bus_clock;
+    p->lapic.physical_address_bits = config->physical_address_bits;
+    p->lapic.has_x2apic = config->x2apic;
+    p->lapic.has_tsc_deadline = config->tsc_deadline;
+    lapic_power_up(&p->lapic);
+    /* MultiProcessor Specification, "Virtual Wire Mode": what firmware hands over. */
+    p->lapic.svr = SVR_ENABLED | FIRMWARE_SPURIOUS_VECTOR;
+    *lapic_lvt(&p->lapic, LAPIC_LVT_LINT0) = LINT_EXTINT;
+    *lapic_lvt(&p->lapic, LAPIC_LVT_LINT1) = LINT_NMI;
+}
+
+void platform_attach_memory(struct platform *p, struct phys_mem *mem)
+{
+    mem->mmio_read = platform_mmio_read;
+    mem->mmio_write = platform_mmio_write;
+    mem->mmio_opaque = p;
+}
+
+void platform_request_stop(struct platform *p, enum platform_stop stop, uint32_t value, const char *text)
+{
+    if (p->stop != PLATFORM_RUNS)
+        return;
+    p->stop = stop;
+    p->stop_value = value;
+    p->stop_text = text;
+}
+
+static void note_unsupported(struct platform *p)
+{
+    if (p->lapic.unsupported)
+        platform_request_stop(p, PLATFORM_UNSUPPORTED, 0, p->lapic.unsupported);
+}
+
+/* SDM "Local APIC Status and Location"; in x2APIC mode and when disabled there is no MMIO interface. */
+static bool in_lapic_page(const struct platform *p, uint64_t physical)
+{
+    return lapic_enabled(&p->lapic) && !lapic_x2apic(&p->lapic) &&
+           (physical & ~(uint64_t)(LAPIC_PAGE_SIZE - 1)) == (p->lapic.base & APIC_BASE_ADDRESS);
+}
+
+uint64_t platform_mmio_read(void *platform, uint64_t physical, unsigned size)
+{
+    struct platform *p = platform;
+    if (!in_lapic_page(p, physical))
+        return size >= 8 ? UINT64_MAX : (1ull << (8 * size)) - 1;
+    platform_sync(p);
+    return lapic_mmio_read(&p->lapic, platform_lapic_clock(p), physical & (LAPIC_PAGE_SIZE - 1), size);
+}
+
+void platform_mmio_write(void *platform, uint64_t physical, uint64_t value, unsigned size)
+{
+    struct platform *p = platform;
+    if (!in_lapic_page(p, physical))
+        return;
+    platform_sync(p);
+    lapic_mmio_write(&p->lapic, platform_lapic_clock(p), physical & (LAPIC_PAGE_SIZE - 1), (uint32_t)value,
+                     size);
+    note_unsupported(p);
+}
+
+bool platform_apic_read_msr(struct platform *p, uint32_t index, uint64_t *value)
+{
+    platform_sync(p);
+    return lapic_read_msr(&p->lapic, platform_lapic_clock(p), index, value);
+}
+
+/* RAM would hide the registers: struct phys_mem looks at RAM first. */
+static bool lapic_over_ram(const struct platform *p)
+{
+    uint64_t base = p->lapic.base & APIC_BASE_ADDRESS;
+    return lapic_enabled(&p->lapic) && !lapic_x2apic(&p->lapic) &&
+           (base < p->config.ram_low ||
+            (base >= PHYS_HIGH_BASE && base - PHYS_HIGH_BASE < p->config.ram_high));
+}
+
+bool platform_apic_write_msr(struct platform *p, uint32_t index, uint64_t value)
+{
+    platform_sync(p);
+    if (!lapic_write_msr(&p->lapic, platform_lapic_clock(p), index, value))
+        return false;
+    note_unsupported(p);
+    if (lapic_over_ram(p))
+        platform_request_stop(
+            p, PLATFORM_UNSUPPORTED, 0,
+            "IA32_APIC_BASE: local APIC registers over RAM are not modelled; use an address without RAM");
+    return true;
+}

@@ -1,0 +1,118 @@
+/*
+ * platform.h: the PC around one processor. Enter the room here.
+ *
+ * A plain struct: everything that a snapshot needs is in the devices' structs; only `host` is wiring. Time is
+ * simulated cycles, read through host.now; nothing reads the host's clock.
+ */
+#ifndef VTSIM_SIM_PLATFORM_PLATFORM_H
+#define VTSIM_SIM_PLATFORM_PLATFORM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sim/platform/debug_exit.h"
+#include "sim/platform/fw_cfg.h"
+#include "sim/platform/lapic.h"
+#include "sim/platform/pic8259.h"
+#include "sim/platform/pit8254.h"
+#include "sim/platform/power.h"
+#include "sim/platform/uart.h"
+#include "vtsim/phys_mem.h"
+
+struct cpu_bus; /* sim/cpu/cpu.h */
+
+struct platform_config {
+    uint64_t ram_low;              /* bytes from 0 */
+    uint64_t ram_high;             /* bytes from 4 GiB */
+    uint64_t cycles_per_second;    /* processor cycles; the PIT's 1.193182 MHz is derived from it */
+    uint32_t cycles_per_bus_clock; /* processor cycles for one tick of the LAPIC timer at divide-by-1 */
+    uint8_t physical_address_bits; /* MAXPHYADDR */
+    bool x2apic;                   /* CPUID.01H:ECX[21] */
+    bool tsc_deadline;             /* CPUID.01H:ECX[24] */
+    uint16_t debug_exit_port;      /* isa-debug-exit: first port */
+    uint16_t debug_exit_size;      /* and number of ports; 0: no such device */
+};
+
+/* Wiring to the rest of the machine; not part of a snapshot. now and tsc_offset must not be null. */
+struct platform_host {
+    const uint64_t *now;                            /* simulated cycles: cpu->cycles */
+    const uint64_t *tsc_offset;                     /* TSC = *now + *tsc_offset: cpu->state.tsc_offset_root */
+    void (*serial_out)(void *opaque, uint8_t byte); /* may be null: output is dropped */
+    void *serial_opaque;
+};
+
+/* Why the platform wants the run to end. The first reason stays. */
+enum platform_stop {
+    PLATFORM_RUNS,
+    PLATFORM_DEBUG_EXIT, /* stop_value: what was written to isa-debug-exit */
+    PLATFORM_POWER_OFF,
+    PLATFORM_RESET,       /* stop_text: through which port */
+    PLATFORM_UNSUPPORTED, /* stop_text: what the guest asked for that is not modelled */
+};
+
+struct platform {
+    struct platform_host host;
+    struct platform_config config;
+    enum platform_stop stop;
+    uint32_t stop_value;
+    const char *stop_text; /* static string or null */
+    struct uart uart;
+    struct lapic lapic;
+    struct pic8259 pic;
+    struct pit8254 pit;
+    struct fw_cfg fw_cfg;
+    struct power power;
+};
+
+/* One processor, isa-debug-exit at 0xf4 with 4 ports, x2APIC and TSC-deadline mode, 39 physical-address bits,
+ * 3 GHz and a bus clock of 1 GHz (both assumed; the bus clock is the one that KVM gives its guests). RAM
+ * sizes are 0: fill them in. */
+struct platform_config platform_default_config(void);
+
+/* The state in which a PC's firmware leaves the devices: the LAPIC enabled in virtual-wire mode (LINT0
+ * ExtINT, LINT1 NMI), the 8259s at vectors 08H and 70H with every line masked, the PIT stopped. */
+void platform_init(struct platform *p, const struct platform_config *config,
+                   const struct platform_host *host);
+
+/* Fills the processor's view of the platform. */
+void platform_bus(struct platform *p, struct cpu_bus *bus);
+/* Sets the callbacks for everything that is not RAM. */
+void platform_attach_memory(struct platform *p, struct phys_mem *mem);
+
+/* Callbacks of struct phys_mem; size is 1, 2, 4 or 8. Outside of the LAPIC's page reads give all ones. */
+uint64_t platform_mmio_read(void *platform, uint64_t physical, unsigned size);
+void platform_mmio_write(void *platform, uint64_t physical, uint64_t value, unsigned size);
+
+/* Port space (ports.c); size is 1, 2 or 4. A port without a device reads all ones and drops writes. */
+uint32_t platform_port_in(struct platform *p, uint16_t port, unsigned size);
+void platform_port_out(struct platform *p, uint16_t port, uint32_t value, unsigned size);
+
+/* Interrupts (interrupts.c): LAPIC and 8259 together, as the processor's INTR and NMI pins see them. */
+bool platform_interrupt_pending(struct platform *p);
+uint8_t platform_interrupt_acknowledge(struct platform *p);
+/* A device's interrupt line, 0 to 15. */
+void platform_irq(struct platform *p, unsigned line, bool level);
+/* The 8259's output may have changed: tell LINT0. */
+void platform_update_lint0(struct platform *p);
+
+/* Time (timers.c). Lets timers act up to a cycle; every access to a device first does it up to host.now. */
+void platform_sync_to(struct platform *p, uint64_t cycles);
+void platform_sync(struct platform *p);
+/* PIT clocks since power-on at a cycle. */
+uint64_t platform_pit_tick(const struct platform *p, uint64_t cycles);
+/* The next cycle at which a timer raises an interrupt; UINT64_MAX: never. */
+uint64_t platform_next_deadline(const struct platform *p);
+
+static inline struct lapic_clock platform_lapic_clock(const struct platform *p)
+{
+    return (struct lapic_clock){p->host.now, p->host.tsc_offset};
+}
+
+/* The LAPIC's MSRs (SDM "x2APIC Register Address Space"; IA32_APIC_BASE; IA32_TSC_DEADLINE). False: #GP. */
+bool platform_apic_read_msr(struct platform *p, uint32_t index, uint64_t *value);
+bool platform_apic_write_msr(struct platform *p, uint32_t index, uint64_t value);
+
+/* Ends the run; the first call wins. text is static or null. */
+void platform_request_stop(struct platform *p, enum platform_stop stop, uint32_t value, const char *text);
+
+#endif
