@@ -1,0 +1,100 @@
+/* deliver.c: what every delivery has in common. SDM volume 3A "Exception- or Interrupt-Handler Procedures".
+ */
+#include "sim/cpu/delivery/delivery.h"
+
+#define DR6_CONDITIONS 0xfull
+#define DR6_BD (1ull << 13)
+#define DR6_BS (1ull << 14)
+#define DR6_BT (1ull << 15)
+#define DR7_GD (1ull << 13)
+#define DEBUGCTL_LBR_AND_BTF 3ull
+
+/* SDM "Instruction-Breakpoint Exception Condition" and volume 3A "Debug Exception (#DB)": of debug exceptions
+ * general detect alone is a fault that asks for RF here; an instruction breakpoint leaves it clear. */
+static bool is_fault(const struct cpu_event *event)
+{
+    if (event->type != EVENT_HARDWARE_EXCEPTION)
+        return false;
+    switch (event->vector) {
+    case VECTOR_DB:
+        return (event->debug_conditions & DR6_BD) != 0;
+    case VECTOR_BP:
+    case VECTOR_OF:
+    case VECTOR_DF:
+    case VECTOR_MC:
+        return false; /* traps and aborts */
+    default:
+        return true;
+    }
+}
+
+/* SDM "Debug Status Register (DR6)", "General-Detect Exception Condition": the conditions are merged in, GD
+ * and the LBR and BTF flags of IA32_DEBUGCTL cleared. Injected #DB carries no conditions and leaves DR6
+ * alone. */
+static void note_debug_exception(struct cpu_state *state, const struct cpu_event *event)
+{
+    const uint64_t conditions = event->debug_conditions & (DR6_CONDITIONS | DR6_BD | DR6_BS | DR6_BT);
+    if (conditions)
+        state->dr6 = (state->dr6 & ~DR6_CONDITIONS) | conditions;
+    state->dr7 &= ~DR7_GD;
+    state->msr.debugctl &= ~DEBUGCTL_LBR_AND_BTF;
+    state->pending_debug_exceptions = 0;
+}
+
+/* What delivery changes even if it then fails: SDM volume 3C "Architectural State Before a VM Exit" lists it
+ * for events that cause a VM exit indirectly. */
+static void begin(struct cpu *cpu, const struct cpu_event *event, enum delivery_origin origin)
+{
+    struct cpu_state *state = &cpu->state;
+    if (event->type == EVENT_HARDWARE_EXCEPTION && event->vector == VECTOR_PF)
+        state->cr2 = event->cr2;
+    if (event->vector == VECTOR_DB &&
+        (event->type == EVENT_HARDWARE_EXCEPTION || event->type == EVENT_PRIVILEGED_SOFTWARE_EXCEPTION))
+        note_debug_exception(state, event);
+    if (event->type == EVENT_NMI && origin == DELIVERY_NORMAL)
+        state->interruptibility_state |= BLOCKING_BY_NMI;
+    state->interruptibility_state &= ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
+    state->activity_state = ACTIVITY_ACTIVE;
+}
+
+bool software_interrupt_refused(const struct cpu *cpu, const struct cpu_event *event,
+                                struct cpu_outcome *instead)
+{
+    const struct cpu_state *state = &cpu->state;
+    if (event->type != EVENT_SOFTWARE_INTERRUPT || !cpu_v86_mode(state))
+        return false;
+    if (state->cr4 & CR4_VME) {
+        *instead =
+            (struct cpu_outcome){.kind = OUTCOME_UNSUPPORTED,
+                                 .text = "INT n in virtual-8086 mode with CR4.VME = 1: the virtual-8086 mode "
+                                         "extensions are not modelled"};
+        return true;
+    }
+    *instead = outcome_fault_code(VECTOR_GP, 0);
+    return (state->rflags & RFLAGS_IOPL) != RFLAGS_IOPL;
+}
+
+struct cpu_outcome deliver_event(struct cpu *cpu, const struct cpu_event *event, enum delivery_origin origin)
+{
+    const struct cpu_state *state = &cpu->state;
+    struct delivery delivery = {.cpu = cpu,
+                                .event = event,
+                                .ext = event_is_software(event) ? 0 : ERROR_CODE_EXT,
+                                .rip = state->rip + event->instruction_length,
+                                .rflags = state->rflags | RFLAGS_FIXED1};
+    /* VM entry pushes RF as it was loaded: SDM volume 3C "Details of Vectored-Event Injection". */
+    if (origin == DELIVERY_NORMAL && is_fault(event))
+        delivery.rflags |= RFLAGS_RF;
+    if (origin == DELIVERY_INJECTED && event->type == EVENT_SOFTWARE_INTERRUPT && cpu_v86_mode(state) &&
+        (state->cr4 & CR4_VME))
+        return (struct cpu_outcome){.kind = OUTCOME_UNSUPPORTED,
+                                    .text = "VM entry injects INT n into virtual-8086 mode with CR4.VME = 1: "
+                                            "the virtual-8086 mode extensions are not modelled"};
+    begin(cpu, event, origin);
+    return cpu_real_mode(state) ? deliver_real_mode(&delivery) : deliver_protected_mode(&delivery);
+}
+
+struct cpu_outcome cpu_deliver(struct cpu *cpu, const struct cpu_event *event)
+{
+    return deliver_event(cpu, event, DELIVERY_NORMAL);
+}
