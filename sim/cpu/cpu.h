@@ -1,8 +1,9 @@
 /*
  * cpu.h: one logical processor, VMX included. Enter the room here.
  *
- * The core (sim/core) runs translated code and hands every trap to these functions; the machine (sim/machine.c) ties both
- * together. A function returns when the processor is ready to run translated code again, or cannot go on.
+ * The core (sim/core) runs translated code and hands every trap to these functions; the machine
+ * (sim/machine.c) ties both together. A function returns when the processor is ready to run translated code
+ * again, or cannot go on.
  */
 #ifndef VTSIM_SIM_CPU_CPU_H
 #define VTSIM_SIM_CPU_CPU_H
@@ -45,10 +46,11 @@ enum cpu_status {
     CPU_HALTED,       /* HLT (or MWAIT, or activity state HLT): nothing to do until an event */
     CPU_TRIPLE_FAULT, /* shutdown in root operation */
     CPU_VMX_ABORT,
-    CPU_UNSUPPORTED,  /* text: what the guest asked for that is not modelled */
+    CPU_UNSUPPORTED, /* text: what the guest asked for that is not modelled */
 };
 
-struct cpu_msr_store; /* msr.c: MSRs that nothing but RDMSR and WRMSR looks at */
+/* Places for MSRs that nothing but RDMSR and WRMSR looks at: one for each row of msr.c. */
+#define CPU_MISC_MSRS 64
 
 struct cpu {
     struct cpu_state state;
@@ -64,15 +66,16 @@ struct cpu {
     uint64_t instructions; /* executed */
     const char *text;      /* of CPU_UNSUPPORTED, CPU_VMX_ABORT, CPU_TRIPLE_FAULT */
     char text_buffer[256];
-    uint64_t random_state; /* RDRAND and RDSEED: seeded, never the host's */
-    uint64_t misc_msr[32]; /* values of plainly stored MSRs, see msr.c */
+    uint64_t random_state;            /* RDRAND and RDSEED: seeded, never the host's */
+    uint64_t misc_msr[CPU_MISC_MSRS]; /* values of plainly stored MSRs, see msr.h */
     uint8_t processor;
     uint8_t *fpu_area;
 };
 
-/* Power-on state (SDM "Processor State After Reset"), RAM and platform attached. False: out of memory. */
-bool cpu_init(struct cpu *cpu, const struct cpu_profile *profile, const struct phys_mem *mem, const struct trace *trace,
-              const struct cpu_bus *bus);
+/* Power-on state (SDM "Processor State After Reset"), RAM and platform attached. False: out of memory. The
+ * caller zeroes *cpu or sets cpu->processor in it first; all else is overwritten. */
+bool cpu_init(struct cpu *cpu, const struct cpu_profile *profile, const struct phys_mem *mem,
+              const struct trace *trace, const struct cpu_bus *bus);
 void cpu_free(struct cpu *cpu);
 
 /* The core met an instruction that it does not execute itself. state is that before the instruction. */
@@ -85,19 +88,21 @@ enum cpu_status cpu_memory_fault(struct cpu *cpu, enum mmu_status status, const 
 enum cpu_status cpu_poll(struct cpu *cpu);
 /* The next cycle at which cpu_poll must be called even if nothing else happens. */
 uint64_t cpu_next_deadline(const struct cpu *cpu);
-/* May an interrupt or a window exit be taken as soon as RFLAGS.IF or a shadow changes? Then the core must stop after
- * STI, POPF, MOV SS and their like. */
+/* May an interrupt or a window exit be taken as soon as RFLAGS.IF or a shadow changes? Then the core must
+ * stop after STI, POPF, MOV SS and their like. */
 bool cpu_wants_interrupt_window(const struct cpu *cpu);
 
-/* Parts of the room, for one another and for tests. --------------------------------------------------------------- */
+/* Parts of the room, for one another and for tests.
+ * --------------------------------------------------------------- */
 
-/* Executes one instruction (execute/): faults, VM-exit checks, effect. Does not advance RIP on OUTCOME_DONE. */
+/* Executes one instruction (execute/): faults, VM-exit checks, effect. Does not advance RIP on OUTCOME_DONE.
+ */
 struct cpu_outcome cpu_execute(struct cpu *cpu, const struct insn *insn);
-/* Carries an outcome through to the end: events are delivered or cause VM exits, #DF and triple faults included. insn may
- * be null when the outcome is not an instruction's. */
+/* Carries an outcome through to the end: events are delivered or cause VM exits, #DF and triple faults
+ * included. insn may be null when the outcome is not an instruction's. */
 enum cpu_status cpu_settle(struct cpu *cpu, const struct cpu_outcome *outcome, const struct insn *insn);
-/* Delivers through the IVT or IDT (delivery/): OUTCOME_JUMPED, or OUTCOME_EVENT with the fault met in delivery, or
- * OUTCOME_VM_EXIT (EPT violation, task switch). Does not look at the exception bitmap. */
+/* Delivers through the IVT or IDT (delivery/): OUTCOME_JUMPED, or OUTCOME_EVENT with the fault met in
+ * delivery, or OUTCOME_VM_EXIT (EPT violation, task switch). Does not look at the exception bitmap. */
 struct cpu_outcome cpu_deliver(struct cpu *cpu, const struct cpu_event *event);
 /* Far control transfers (transfer/): CALL, JMP, RET far, IRET, SYSCALL, SYSRET, SYSENTER, SYSEXIT. */
 struct cpu_outcome cpu_far_transfer(struct cpu *cpu, const struct insn *insn);

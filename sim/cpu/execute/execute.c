@@ -1,0 +1,126 @@
+/*
+ * execute.c: cpu_execute: the checks that all instructions share and their order, by one table.
+ *
+ * Order: #UD, then the faults based on privilege, then VM exits, then the rest. A row's check has the #UD
+ * conditions that the row itself does not name, and the privilege checks that are not simply "CPL 0". Source:
+ * SDM volume 2, each instruction's page; volume 3C, "Relative Priority of Faults and VM Exits".
+ */
+#include "sim/cpu/execute/execute.h"
+
+#include <stddef.h>
+
+#include "sim/cpu/features.h"
+
+#define COST(field) offsetof(struct cpu_costs, field)
+#define WITH(name) (FEATURE_##name + 1)
+
+/* clang-format off */
+static const struct execute_row table[INSN_COUNT] = {
+    [INSN_CPUID]       = {execute_cpuid,       NULL,             0,              COST(system_instruction), 0},
+    [INSN_RDTSC]       = {execute_rdtsc,       check_rdtsc,      WITH(TSC),      COST(system_instruction), 0},
+    [INSN_RDTSCP]      = {execute_rdtscp,      check_rdtscp,     WITH(RDTSCP),   COST(system_instruction), 0},
+    [INSN_RDPMC]       = {execute_rdpmc,       check_rdpmc,      0,              COST(system_instruction), 0},
+    [INSN_RDMSR]       = {execute_rdmsr,       NULL,             0,              COST(system_instruction), PRIVILEGED},
+    [INSN_WRMSR]       = {execute_wrmsr,       NULL,             0,              COST(system_instruction), PRIVILEGED},
+    [INSN_RDRAND]      = {execute_rdrand,      NULL,             WITH(RDRAND),   COST(system_instruction), 0},
+    [INSN_RDSEED]      = {execute_rdseed,      NULL,             WITH(RDSEED),   COST(system_instruction), 0},
+    [INSN_HLT]         = {execute_hlt,         NULL,             0,              COST(system_instruction), PRIVILEGED},
+    [INSN_PAUSE]       = {execute_pause,       NULL,             0,              COST(system_instruction), 0},
+    [INSN_MONITOR]     = {execute_monitor,     check_monitor,    WITH(MONITOR),  COST(system_instruction), 0},
+    [INSN_MWAIT]       = {execute_mwait,       check_monitor,    WITH(MONITOR),  COST(system_instruction), 0},
+    [INSN_INVD]        = {execute_cache,       NULL,             0,              COST(system_instruction), PRIVILEGED},
+    [INSN_WBINVD]      = {execute_cache,       NULL,             0,              COST(system_instruction), PRIVILEGED},
+    [INSN_INVLPG]      = {execute_invlpg,      NULL,             0,              COST(invlpg),             PRIVILEGED},
+    [INSN_INVPCID]     = {execute_invpcid,     check_invpcid,    WITH(INVPCID),  COST(invlpg),             PRIVILEGED},
+    [INSN_XSETBV]      = {execute_xsetbv,      check_xsave,      WITH(XSAVE),    COST(system_instruction), PRIVILEGED},
+    [INSN_XGETBV]      = {execute_xgetbv,      check_xsave,      WITH(XSAVE),    COST(system_instruction), 0},
+    [INSN_MOV_TO_CR]   = {execute_mov_to_cr,   check_mov_cr,     0,              COST(mov_cr),             PRIVILEGED},
+    [INSN_MOV_FROM_CR] = {execute_mov_from_cr, check_mov_cr,     0,              COST(system_instruction), PRIVILEGED},
+    [INSN_CLTS]        = {execute_clts,        NULL,             0,              COST(system_instruction), PRIVILEGED},
+    [INSN_LMSW]        = {execute_lmsw,        check_lmsw,       0,              COST(mov_cr),             PRIVILEGED},
+    [INSN_SMSW]        = {execute_smsw,        check_umip,       0,              COST(system_instruction), 0},
+    [INSN_MOV_TO_DR]   = {execute_mov_to_dr,   check_mov_dr,     0,              COST(system_instruction), 0},
+    [INSN_MOV_FROM_DR] = {execute_mov_from_dr, check_mov_dr,     0,              COST(system_instruction), 0},
+    [INSN_SGDT]        = {execute_sgdt,        check_umip,       0,              COST(system_instruction), 0},
+    [INSN_SIDT]        = {execute_sidt,        check_umip,       0,              COST(system_instruction), 0},
+    [INSN_LGDT]        = {execute_lgdt,        NULL,             0,              COST(system_instruction), PRIVILEGED},
+    [INSN_LIDT]        = {execute_lidt,        NULL,             0,              COST(system_instruction), PRIVILEGED},
+    [INSN_SLDT]        = {execute_sldt,        check_umip,       0,              COST(system_instruction), PROTECTED_MODE},
+    [INSN_STR]         = {execute_str,         check_umip,       0,              COST(system_instruction), PROTECTED_MODE},
+    [INSN_LLDT]        = {execute_lldt,        NULL,             0,              COST(system_instruction), PROTECTED_MODE | PRIVILEGED},
+    [INSN_LTR]         = {execute_ltr,         NULL,             0,              COST(system_instruction), PROTECTED_MODE | PRIVILEGED},
+    [INSN_SWAPGS]      = {execute_swapgs,      check_64_bit,     0,              COST(system_instruction), PRIVILEGED},
+    [INSN_CLAC]        = {execute_clac_stac,   check_clac_stac,  WITH(SMAP),     COST(instruction),        0},
+    [INSN_STAC]        = {execute_clac_stac,   check_clac_stac,  WITH(SMAP),     COST(instruction),        0},
+    [INSN_PUSHF]       = {execute_pushf,       NULL,             0,              COST(instruction),        0},
+    [INSN_POPF]        = {execute_popf,        NULL,             0,              COST(instruction),        0},
+    [INSN_IN]          = {execute_in,          check_io,         0,              COST(io_port),            0},
+    [INSN_OUT]         = {execute_out,         check_io,         0,              COST(io_port),            0},
+    [INSN_INS]         = {execute_ins,         check_io,         0,              COST(io_port),            0},
+    [INSN_OUTS]        = {execute_outs,        check_io,         0,              COST(io_port),            0},
+    [INSN_INT_N]       = {execute_int_n,       NULL,             0,              COST(instruction),        0},
+    [INSN_INT3]        = {execute_int3,        NULL,             0,              COST(instruction),        0},
+    [INSN_INTO]        = {execute_into,        check_into,       0,              COST(instruction),        0},
+    [INSN_INT1]        = {execute_int1,        NULL,             0,              COST(instruction),        0},
+    /* The rooms that these go to charge for them, and order their checks themselves. */
+    [INSN_VMXON]    = {execute_vmx, NULL, 0, 0, 0}, [INSN_VMXOFF]   = {execute_vmx, NULL, 0, 0, 0},
+    [INSN_VMCLEAR]  = {execute_vmx, NULL, 0, 0, 0}, [INSN_VMPTRLD]  = {execute_vmx, NULL, 0, 0, 0},
+    [INSN_VMPTRST]  = {execute_vmx, NULL, 0, 0, 0}, [INSN_VMREAD]   = {execute_vmx, NULL, 0, 0, 0},
+    [INSN_VMWRITE]  = {execute_vmx, NULL, 0, 0, 0}, [INSN_VMLAUNCH] = {execute_vmx, NULL, 0, 0, 0},
+    [INSN_VMRESUME] = {execute_vmx, NULL, 0, 0, 0}, [INSN_VMCALL]   = {execute_vmx, NULL, 0, 0, 0},
+    [INSN_VMFUNC]   = {execute_vmx, NULL, 0, 0, 0}, [INSN_INVEPT]   = {execute_vmx, NULL, 0, 0, 0},
+    [INSN_INVVPID]  = {execute_vmx, NULL, 0, 0, 0},
+    [INSN_SYSCALL]  = {execute_far_transfer, NULL, 0, COST(system_instruction), 0},
+    [INSN_SYSRET]   = {execute_far_transfer, NULL, 0, COST(system_instruction), 0},
+    [INSN_SYSENTER] = {execute_far_transfer, NULL, 0, COST(system_instruction), 0},
+    [INSN_SYSEXIT]  = {execute_far_transfer, NULL, 0, COST(system_instruction), 0},
+    [INSN_IRET]     = {execute_far_transfer, NULL, 0, COST(system_instruction), 0},
+    [INSN_CALL_FAR] = {execute_far_transfer, NULL, 0, COST(system_instruction), 0},
+    [INSN_JMP_FAR]  = {execute_far_transfer, NULL, 0, COST(system_instruction), 0},
+    [INSN_RET_FAR]  = {execute_far_transfer, NULL, 0, COST(system_instruction), 0},
+    /* CR4.SMXE cannot be set: #UD before anything else. With RSM (no SMM), XSAVES and XRSTORS (no XSAVE), UD0 to UD2 and
+     * INSN_UNKNOWN they have no row: #UD. */
+};
+/* clang-format on */
+
+struct cpu_outcome execute_vmx(struct cpu *cpu, const struct insn *insn)
+{
+    return vmx_execute(&cpu->vmx, insn);
+}
+
+struct cpu_outcome execute_far_transfer(struct cpu *cpu, const struct insn *insn)
+{
+    return cpu_far_transfer(cpu, insn);
+}
+
+/* #UD conditions that rows name. LOCK: SDM volume 2, "LOCK": #UD with any instruction that is not on its
+ * list, which has none of these. */
+static bool recognised(const struct cpu *cpu, const struct insn *insn, const struct execute_row *row)
+{
+    if (!row->effect || insn->lock)
+        return false;
+    if (row->feature && !cpu_has_feature(cpu->profile, (enum cpu_feature)(row->feature - 1)))
+        return false;
+    return !(row->flags & PROTECTED_MODE && (cpu_real_mode(&cpu->state) || cpu_v86_mode(&cpu->state)));
+}
+
+struct cpu_outcome cpu_execute(struct cpu *cpu, const struct insn *insn)
+{
+    const struct execute_row *row = &table[insn->id < INSN_COUNT ? insn->id : INSN_UNKNOWN];
+    struct cpu_outcome outcome;
+    struct vm_exit exit;
+
+    if (!recognised(cpu, insn, row))
+        return undefined_opcode();
+    if (row->effect == execute_vmx)
+        return execute_vmx(cpu, insn);
+    if (row->check && !row->check(cpu, insn, &outcome))
+        return outcome;
+    if (row->flags & PRIVILEGED && cpu_cpl(&cpu->state) != 0)
+        return general_protection();
+    if (vmx_instruction_exits(&cpu->vmx, insn, &exit))
+        return outcome_vm_exit(&exit);
+    const char *costs = (const char *)&cpu->profile->cost;
+    cpu->cycles += ((const struct cpu_cost *)(const void *)(costs + row->cost))->cycles;
+    return row->effect(cpu, insn);
+}

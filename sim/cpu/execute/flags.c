@@ -1,0 +1,116 @@
+/* flags.c: SWAPGS, CLAC, STAC, PUSHF, POPF. Source: SDM volume 2, the pages of that name. */
+#include "sim/cpu/execute/execute.h"
+
+/* What POPF may change at any privilege. RF is cleared; VM, VIF and VIP stay. */
+#define POPF_ALWAYS (RFLAGS_ARITHMETIC | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC | RFLAGS_ID)
+
+bool check_64_bit(struct cpu *cpu, const struct insn *insn, struct cpu_outcome *outcome)
+{
+    (void)cpu;
+    *outcome = undefined_opcode();
+    return insn->mode_bits == 64;
+}
+
+struct cpu_outcome execute_swapgs(struct cpu *cpu, const struct insn *insn)
+{
+    uint64_t base = cpu->state.seg[SEG_GS].base;
+
+    (void)insn;
+    cpu->state.seg[SEG_GS].base = cpu->state.msr.kernel_gs_base;
+    cpu->state.msr.kernel_gs_base = base;
+    return done();
+}
+
+/* #UD, not #GP, above CPL 0. */
+bool check_clac_stac(struct cpu *cpu, const struct insn *insn, struct cpu_outcome *outcome)
+{
+    (void)insn;
+    *outcome = undefined_opcode();
+    return cpu_cpl(&cpu->state) == 0;
+}
+
+struct cpu_outcome execute_clac_stac(struct cpu *cpu, const struct insn *insn)
+{
+    if (insn->id == INSN_STAC)
+        cpu->state.rflags |= RFLAGS_AC;
+    else
+        cpu->state.rflags &= ~RFLAGS_AC;
+    return done();
+}
+
+static unsigned stack_bits(const struct cpu_state *state)
+{
+    if (cpu_64bit_mode(state))
+        return 64;
+    return state->seg[SEG_SS].access_rights & AR_DB ? 32 : 16;
+}
+
+static struct mmu_mode stack_mode(const struct cpu_state *state)
+{
+    return (struct mmu_mode){.user = cpu_cpl(state) == 3, .smap_ignored = (state->rflags & RFLAGS_AC) != 0};
+}
+
+static unsigned io_privilege_level(const struct cpu_state *state)
+{
+    return (state->rflags & RFLAGS_IOPL) >> RFLAGS_IOPL_SHIFT;
+}
+
+/* Virtual-8086 mode without the extensions of CR4.VME (not advertised): IOPL must be 3. */
+static bool flags_protected(const struct cpu_state *state)
+{
+    return cpu_v86_mode(state) && io_privilege_level(state) != 3;
+}
+
+struct cpu_outcome execute_pushf(struct cpu *cpu, const struct insn *insn)
+{
+    struct cpu_state *state = &cpu->state;
+    unsigned size = insn->operand_bits / 8u;
+    unsigned bits = stack_bits(state);
+    uint64_t image = state->rflags & ~(RFLAGS_VM | RFLAGS_RF);
+    struct cpu_outcome outcome;
+    struct mmu_fault fault;
+    uint64_t linear;
+
+    if (flags_protected(state))
+        return general_protection();
+    uint64_t top = state->gpr[GPR_RSP] - size;
+    if (bits < 64)
+        top &= (1ull << bits) - 1;
+    if (!seg_linear_address(state, SEG_SS, top, size, MMU_WRITE, &linear, &outcome))
+        return outcome;
+    enum mmu_status status = mmu_write(&cpu->mmu, linear, &image, size, stack_mode(state), &fault);
+    if (status != MMU_OK)
+        return mmu_fault_outcome(status, &fault);
+    operand_set_gpr(cpu, GPR_RSP, bits, top);
+    return done();
+}
+
+struct cpu_outcome execute_popf(struct cpu *cpu, const struct insn *insn)
+{
+    struct cpu_state *state = &cpu->state;
+    unsigned size = insn->operand_bits / 8u;
+    unsigned bits = stack_bits(state);
+    uint64_t changeable = POPF_ALWAYS;
+    uint64_t image = 0;
+    struct cpu_outcome outcome;
+    struct mmu_fault fault;
+    uint64_t linear;
+
+    if (flags_protected(state))
+        return general_protection();
+    if (!seg_linear_address(state, SEG_SS, operand_gpr(cpu, GPR_RSP, bits), size, MMU_READ, &linear,
+                            &outcome))
+        return outcome;
+    enum mmu_status status = mmu_read(&cpu->mmu, linear, &image, size, stack_mode(state), &fault);
+    if (status != MMU_OK)
+        return mmu_fault_outcome(status, &fault);
+    if (cpu_cpl(state) == 0)
+        changeable |= RFLAGS_IOPL;
+    if (cpu_cpl(state) <= io_privilege_level(state))
+        changeable |= RFLAGS_IF;
+    if (size == 2)
+        changeable &= 0xffff;
+    state->rflags = (state->rflags & ~(changeable | RFLAGS_RF)) | (image & changeable);
+    operand_set_gpr(cpu, GPR_RSP, bits, state->gpr[GPR_RSP] + size);
+    return done();
+}

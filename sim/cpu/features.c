@@ -1,0 +1,57 @@
+/* features.c: see features.h. */
+#include "sim/cpu/features.h"
+
+#include "vtsim/cpu_state.h"
+
+static const struct {
+    uint32_t leaf;
+    uint8_t reg;
+    uint8_t bit;
+} features[FEATURE_COUNT] = {
+#define CPU_FEATURE_ROW(name, leaf, reg, bit) {leaf, CPUID_##reg, bit},
+    CPU_FEATURES(CPU_FEATURE_ROW)
+#undef CPU_FEATURE_ROW
+};
+
+const struct cpuid_leaf *cpuid_find(const struct cpu_profile *profile, uint32_t leaf, uint32_t subleaf)
+{
+    for (size_t i = 0; i < profile->cpuid_count; i++) {
+        const struct cpuid_leaf *row = &profile->cpuid[i];
+        if (row->leaf == leaf && (row->subleaf == CPUID_ANY_SUBLEAF || row->subleaf == subleaf))
+            return row;
+    }
+    return NULL;
+}
+
+bool cpu_has_feature(const struct cpu_profile *profile, enum cpu_feature feature)
+{
+    const struct cpuid_leaf *row = cpuid_find(profile, features[feature].leaf, 0);
+
+    if (!row)
+        return false;
+    const uint32_t registers[4] = {row->eax, row->ebx, row->ecx, row->edx};
+    return registers[features[feature].reg] >> features[feature].bit & 1;
+}
+
+uint64_t cpu_cr4_allowed(const struct cpu_profile *profile)
+{
+    static const struct {
+        uint64_t bits;
+        enum cpu_feature feature;
+    } rows[] = {
+        {CR4_TSD, FEATURE_TSC},           {CR4_DE, FEATURE_DE},
+        {CR4_PSE, FEATURE_PSE},           {CR4_PAE, FEATURE_PAE},
+        {CR4_MCE, FEATURE_MCE},           {CR4_PGE, FEATURE_PGE},
+        {CR4_OSFXSR, FEATURE_FXSR},       {CR4_OSXMMEXCPT, FEATURE_SSE},
+        {CR4_UMIP, FEATURE_UMIP},         {CR4_VMXE, FEATURE_VMX},
+        {CR4_FSGSBASE, FEATURE_FSGSBASE}, {CR4_PCIDE, FEATURE_PCID},
+        {CR4_OSXSAVE, FEATURE_XSAVE},     {CR4_SMEP, FEATURE_SMEP},
+        {CR4_SMAP, FEATURE_SMAP},
+    };
+    uint64_t allowed = CR4_PCE; /* RDPMC is in every processor since the P6 family */
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (cpu_has_feature(profile, rows[i].feature))
+            allowed |= rows[i].bits;
+    return allowed;
+}

@@ -1,0 +1,235 @@
+/* msr.c: the table of MSRs and the ways into it. */
+#include "sim/cpu/msr.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "sim/cpu/features.h"
+
+static bool no_reserved_bits(const struct cpu *cpu, const struct msr_row *row, uint64_t value)
+{
+    (void)cpu;
+    return !(value & row->argument);
+}
+
+/* SDM volume 2, "WRMSR": a non-canonical address raises #GP. */
+static bool canonical(const struct cpu *cpu, const struct msr_row *row, uint64_t value)
+{
+    (void)cpu;
+    (void)row;
+    return cpu_canonical48(value);
+}
+
+/* Memory types that exist: UC, WC, WT, WP, WB; in the PAT also UC-: SDM volume 3A, "Memory Types". */
+static bool every_byte_in(uint64_t value, unsigned allowed_types)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t type = value >> (8 * i) & 0xff;
+        if (type > 7 || !(allowed_types >> type & 1))
+            return false;
+    }
+    return true;
+}
+
+#define MTRR_TYPES 0x73u /* 0, 1, 4, 5, 6 */
+#define PAT_TYPES 0xf3u  /* and 7 */
+
+static bool pat_valid(const struct cpu *cpu, const struct msr_row *row, uint64_t value)
+{
+    (void)cpu;
+    (void)row;
+    return every_byte_in(value, PAT_TYPES);
+}
+
+static bool mtrr_fixed_valid(const struct cpu *cpu, const struct msr_row *row, uint64_t value)
+{
+    (void)cpu;
+    (void)row;
+    return every_byte_in(value, MTRR_TYPES);
+}
+
+/* SDM volume 3A, "IA32_MTRR_DEF_TYPE MSR": type in 7:0, FE 10, E 11. */
+static bool mtrr_def_type_valid(const struct cpu *cpu, const struct msr_row *row, uint64_t value)
+{
+    (void)cpu;
+    return !(value & row->argument) && every_byte_in(value & 0xff, MTRR_TYPES);
+}
+
+/* SDM volume 3A, "Variable Range MTRRs": no address bits beyond the physical width; type and reserved bits by
+ * pair. */
+static bool mtrr_variable_valid(const struct cpu *cpu, const struct msr_row *row, uint64_t value, bool mask)
+{
+    (void)row;
+    if (value >> cpu->profile->physical_address_bits)
+        return false;
+    return mask ? !(value & 0x7ff) : !(value & 0xf00) && every_byte_in(value & 0xff, MTRR_TYPES);
+}
+
+static bool mtrr_base_valid(const struct cpu *cpu, const struct msr_row *row, uint64_t value)
+{
+    return mtrr_variable_valid(cpu, row, value, false);
+}
+
+static bool mtrr_mask_valid(const struct cpu *cpu, const struct msr_row *row, uint64_t value)
+{
+    return mtrr_variable_valid(cpu, row, value, true);
+}
+
+#define STATE(index, name, feature, member, reserved, check)                                                 \
+    {                                                                                                        \
+        index, index, name, MSR_STATE, feature, offsetof(struct cpu_state, msr.member), reserved, check,     \
+            NULL, NULL                                                                                       \
+    }
+#define STORED(index, name, feature, reserved, check)                                                        \
+    {                                                                                                        \
+        index, index, name, MSR_STORED, feature, 0, reserved, check, NULL, NULL                              \
+    }
+#define CONSTANT(index, name, feature, value)                                                                \
+    {                                                                                                        \
+        index, index, name, MSR_CONSTANT, feature, 0, value, NULL, NULL, NULL                                \
+    }
+#define SPECIAL(first, last, name, feature, read, write)                                                     \
+    {                                                                                                        \
+        first, last, name, MSR_SPECIAL, feature, 0, 0, NULL, read, write                                     \
+    }
+#define MTRR_PAIR(n)                                                                                         \
+    STORED(0x200 + 2 * (n), "IA32_MTRR_PHYSBASE" #n, FEATURE_MTRR, 0, mtrr_base_valid),                      \
+        STORED(0x201 + 2 * (n), "IA32_MTRR_PHYSMASK" #n, FEATURE_MTRR, 0, mtrr_mask_valid)
+#define MTRR_FIXED(index, name) STORED(index, name, FEATURE_MTRR, 0, mtrr_fixed_valid)
+#define UPPER_HALF 0xffffffff00000000ull
+
+/* By index. To add an MSR, add its row; a special one has its functions in msr_special.c. */
+static const struct msr_row rows[] = {
+    SPECIAL(MSR_TSC, MSR_TSC, "IA32_TIME_STAMP_COUNTER", FEATURE_TSC, msr_read_tsc, msr_write_tsc),
+    CONSTANT(0x17, "IA32_PLATFORM_ID", MSR_ALWAYS, 0),
+    SPECIAL(MSR_APIC_BASE, MSR_APIC_BASE, "IA32_APIC_BASE", FEATURE_APIC, msr_read_apic, msr_write_apic),
+    SPECIAL(MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, "IA32_FEATURE_CONTROL", FEATURE_VMX,
+            msr_read_feature_control, msr_write_feature_control),
+    SPECIAL(MSR_TSC_ADJUST, MSR_TSC_ADJUST, "IA32_TSC_ADJUST", FEATURE_TSC_ADJUST, msr_read_tsc_adjust,
+            msr_write_tsc_adjust),
+    STORED(0x8b, "IA32_BIOS_SIGN_ID", MSR_ALWAYS, 0, NULL),
+    CONSTANT(MSR_MTRRCAP, "IA32_MTRRCAP", FEATURE_MTRR, 0x508), /* WC, fixed ranges, eight variable ranges */
+    SPECIAL(0x174, 0x174, "IA32_SYSENTER_CS", FEATURE_SEP, msr_read_sysenter_cs, msr_write_sysenter_cs),
+    STATE(0x175, "IA32_SYSENTER_ESP", FEATURE_SEP, sysenter_esp, 0, canonical),
+    STATE(0x176, "IA32_SYSENTER_EIP", FEATURE_SEP, sysenter_eip, 0, canonical),
+    CONSTANT(0x179, "IA32_MCG_CAP", FEATURE_MCA, 0), /* no banks, no IA32_MCG_CTL */
+    STORED(0x17a, "IA32_MCG_STATUS", FEATURE_MCA, ~7ull, no_reserved_bits),
+    SPECIAL(MSR_MISC_ENABLE, MSR_MISC_ENABLE, "IA32_MISC_ENABLE", MSR_ALWAYS, msr_read_misc_enable,
+            msr_write_misc_enable),
+    STATE(MSR_DEBUGCTL, "IA32_DEBUGCTL", MSR_ALWAYS, debugctl, ~(DEBUGCTL_LBR | DEBUGCTL_BTF),
+          no_reserved_bits),
+    MTRR_PAIR(0),
+    MTRR_PAIR(1),
+    MTRR_PAIR(2),
+    MTRR_PAIR(3),
+    MTRR_PAIR(4),
+    MTRR_PAIR(5),
+    MTRR_PAIR(6),
+    MTRR_PAIR(7),
+    MTRR_FIXED(0x250, "IA32_MTRR_FIX64K_00000"),
+    MTRR_FIXED(0x258, "IA32_MTRR_FIX16K_80000"),
+    MTRR_FIXED(0x259, "IA32_MTRR_FIX16K_A0000"),
+    MTRR_FIXED(0x268, "IA32_MTRR_FIX4K_C0000"),
+    MTRR_FIXED(0x269, "IA32_MTRR_FIX4K_C8000"),
+    MTRR_FIXED(0x26a, "IA32_MTRR_FIX4K_D0000"),
+    MTRR_FIXED(0x26b, "IA32_MTRR_FIX4K_D8000"),
+    MTRR_FIXED(0x26c, "IA32_MTRR_FIX4K_E0000"),
+    MTRR_FIXED(0x26d, "IA32_MTRR_FIX4K_E8000"),
+    MTRR_FIXED(0x26e, "IA32_MTRR_FIX4K_F0000"),
+    MTRR_FIXED(0x26f, "IA32_MTRR_FIX4K_F8000"),
+    STATE(MSR_PAT, "IA32_PAT", FEATURE_PAT, pat, 0, pat_valid),
+    STORED(MSR_MTRR_DEF_TYPE, "IA32_MTRR_DEF_TYPE", FEATURE_MTRR, ~0xcffull, mtrr_def_type_valid),
+    SPECIAL(MSR_VMX_FIRST, MSR_VMX_LAST, "IA32_VMX_BASIC", FEATURE_VMX, msr_read_vmx_capability, NULL),
+    SPECIAL(MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, "IA32_TSC_DEADLINE", FEATURE_TSC_DEADLINE, msr_read_apic,
+            msr_write_apic),
+    SPECIAL(MSR_X2APIC_FIRST, MSR_X2APIC_LAST, "x2APIC registers", FEATURE_X2APIC, msr_read_apic,
+            msr_write_apic),
+    SPECIAL(MSR_EFER, MSR_EFER, "IA32_EFER", FEATURE_LONG_MODE, msr_read_efer, msr_write_efer),
+    STATE(0xc0000081u, "IA32_STAR", FEATURE_SYSCALL, star, 0, NULL),
+    STATE(0xc0000082u, "IA32_LSTAR", FEATURE_SYSCALL, lstar, 0, canonical),
+    STATE(0xc0000083u, "IA32_CSTAR", FEATURE_SYSCALL, cstar, 0, canonical),
+    STATE(0xc0000084u, "IA32_FMASK", FEATURE_SYSCALL, fmask, UPPER_HALF, no_reserved_bits),
+    SPECIAL(MSR_FS_BASE, MSR_KERNEL_GS_BASE, "IA32_FS_BASE", FEATURE_LONG_MODE, msr_read_segment_base,
+            msr_write_segment_base),
+    STATE(0xc0000103u, "IA32_TSC_AUX", FEATURE_RDTSCP, tsc_aux, UPPER_HALF, no_reserved_bits),
+};
+
+#define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
+/* A stored MSR's place in cpu->misc_msr is that of its row. */
+_Static_assert(ROW_COUNT <= CPU_MISC_MSRS, "every row has a place");
+
+const struct msr_row *msr_row_at(size_t index)
+{
+    return index < ROW_COUNT ? &rows[index] : NULL;
+}
+
+const struct msr_row *msr_find(const struct cpu_profile *profile, uint32_t index)
+{
+    size_t low = 0, high = ROW_COUNT;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (index > rows[middle].last)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == ROW_COUNT || index < rows[low].first)
+        return NULL;
+    if (rows[low].feature != MSR_ALWAYS && !cpu_has_feature(profile, (enum cpu_feature)rows[low].feature))
+        return NULL;
+    return &rows[low];
+}
+
+static uint64_t *place(struct cpu *cpu, const struct msr_row *row)
+{
+    if (row->kind == MSR_STATE)
+        return (uint64_t *)((char *)&cpu->state + row->offset);
+    return &cpu->misc_msr[row - rows];
+}
+
+bool cpu_read_msr(struct cpu *cpu, uint32_t index, uint64_t *value)
+{
+    const struct msr_row *row = msr_find(cpu->profile, index);
+
+    if (!row)
+        return false;
+    if (row->kind == MSR_SPECIAL)
+        return row->read(cpu, index, value);
+    *value = row->kind == MSR_CONSTANT ? row->argument : *place(cpu, row);
+    return true;
+}
+
+bool cpu_write_msr(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    const struct msr_row *row = msr_find(cpu->profile, index);
+
+    if (!row || row->kind == MSR_CONSTANT || (row->check && !row->check(cpu, row, value)))
+        return false;
+    if (row->kind == MSR_SPECIAL)
+        return row->write && row->write(cpu, index, value);
+    *place(cpu, row) = value;
+    return true;
+}
+
+const char *msr_unsupported(uint32_t index, uint64_t value)
+{
+    if (index == MSR_DEBUGCTL && value & DEBUGCTL_BTF)
+        return "WRMSR to IA32_DEBUGCTL sets BTF: single-stepping on branches is not modelled";
+    return NULL;
+}
+
+/* SDM volume 3A, table "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT"; volume 3A,
+ * "Page Attribute Table", power-up value. MTRRs are disabled; their values are undefined there and 0 here. */
+void msr_reset(struct cpu *cpu)
+{
+    struct cpu_msrs *msr = &cpu->state.msr;
+
+    memset(cpu->misc_msr, 0, sizeof(cpu->misc_msr));
+    memset(msr, 0, sizeof(*msr));
+    msr->pat = 0x0007040600070406ull;
+    msr->apic_base = 0xfee00000u | APIC_BASE_ENABLE | (cpu->processor == 0 ? APIC_BASE_BSP : 0);
+    msr->misc_enable = MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_BTS_UNAVAILABLE | MISC_ENABLE_PEBS_UNAVAILABLE;
+    if (cpu_has_feature(cpu->profile, FEATURE_MONITOR))
+        msr->misc_enable |= MISC_ENABLE_MONITOR;
+}

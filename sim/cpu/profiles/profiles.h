@@ -1,0 +1,10 @@
+/* profiles.h: the constant tables behind cpu_profile_find; one file each. */
+#ifndef VTSIM_SIM_CPU_PROFILES_H
+#define VTSIM_SIM_CPU_PROFILES_H
+
+#include "vtsim/profile.h"
+
+extern const struct cpu_profile profile_nehalem;
+extern const struct cpu_profile profile_skylake;
+
+#endif

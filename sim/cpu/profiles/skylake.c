@@ -1,0 +1,120 @@
+/*
+ * skylake.c: a client processor of the Skylake generation (family 6, model 5EH), as far as vtsim models it.
+ *
+ * CPUID bits are set only for what the core executes (libunicorn 2.1.1: no AVX, no XSAVE in use, no MPX, no
+ * PMU) or the model does. Costs and geometry have their sources beside them; what no publication gives is
+ * "assumed".
+ */
+#include "sim/cpu/profiles/profiles.h"
+#include "sim/cpu/profiles/vmx_controls.h"
+#include "vtsim/cpu_state.h"
+
+static const struct cpuid_leaf cpuid[] = {
+    /* "GenuineIntel" */
+    {0x0, CPUID_ANY_SUBLEAF, 0xd, 0x756e6547, 0x6c65746e, 0x49656e69},
+    /* EAX: family 6, model 5EH, stepping 3. EBX: CLFLUSH line 8 * 8 bytes, one logical processor.
+     * ECX: SSE3 PCLMULQDQ MONITOR VMX SSSE3 CX16 PCID SSE4.1 SSE4.2 x2APIC MOVBE POPCNT TSC-deadline AES
+     * RDRAND. EDX: FPU DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE-36 CLFSH MMX FXSR SSE
+     * SSE2. */
+    {0x1, CPUID_ANY_SUBLEAF, 0x000506e3, 0x00010800, 0x43fa222b, 0x078bfbfd},
+    /* Descriptors of the TLBs; caches by leaf 4 (SDM "CPUID", "Encoding of CPUID Leaf 2 Descriptors") */
+    {0x2, CPUID_ANY_SUBLEAF, 0x76036301, 0x00f0b5ff, 0, 0x00c30000},
+    /* Caches: 32K 8-way data and code, 256K 4-way, 8M 16-way inclusive; sharing by one logical processor */
+    {0x4, 0, 0x00000121, 0x01c0003f, 0x0000003f, 0},
+    {0x4, 1, 0x00000122, 0x01c0003f, 0x0000003f, 0},
+    {0x4, 2, 0x00000143, 0x00c0003f, 0x000003ff, 0},
+    {0x4, 3, 0x00000163, 0x03c0003f, 0x00001fff, 6},
+    /* MONITOR/MWAIT: lines of 64 bytes, no extensions */
+    {0x5, CPUID_ANY_SUBLEAF, 0x40, 0x40, 0, 0},
+    /* The APIC timer always runs */
+    {0x6, CPUID_ANY_SUBLEAF, 0x4, 0, 0, 0},
+    /* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID RDSEED ADX SMAP CLFLUSHOPT */
+    {0x7, 0, 0, 0x009c078b, 0, 0},
+    /* Topology: one thread, one core */
+    {0xb, 0, 0, 1, 0x100, 0},
+    {0xb, 1, 0, 1, 0x201, 0},
+    {0x80000000, CPUID_ANY_SUBLEAF, 0x80000008, 0, 0, 0},
+    /* ECX: LAHF LZCNT PREFETCHW. EDX: SYSCALL NX 1-GByte pages RDTSCP Intel 64 */
+    {0x80000001, CPUID_ANY_SUBLEAF, 0, 0, 0x00000121, 0x2c100800},
+    /* "vtsim skylake" */
+    {0x80000002, CPUID_ANY_SUBLEAF, 0x69737476, 0x6b73206d, 0x6b616c79, 0x00000065},
+    /* 256K of second-level cache, 8-way code, line of 64 bytes */
+    {0x80000006, CPUID_ANY_SUBLEAF, 0, 0, 0x01006040, 0},
+    /* Invariant TSC */
+    {0x80000007, CPUID_ANY_SUBLEAF, 0, 0, 0, 0x100},
+    /* 39 physical, 48 linear address bits */
+    {0x80000008, CPUID_ANY_SUBLEAF, 0x3027, 0, 0, 0},
+};
+
+const struct cpu_profile profile_skylake = {
+    .name = "skylake",
+    .description = "Skylake client, family 6 model 5EH: EPT with A/D, unrestricted guest, VPID, PCID",
+    .physical_address_bits = 39,
+    .linear_address_bits = 48,
+    .has_1g_pages = true,
+    .has_pcid = true,
+    .has_invpcid = true,
+    .has_smep = true,
+    .has_smap = true,
+    .has_nx = true,
+    .has_rdtscp = true,
+    .has_vmx = true,
+    .has_ept = true,
+    .has_vpid = true,
+    .vmx =
+        {
+            .basic = VMX_BASIC_OF(4ull),
+            MODELLED_CONTROL_MSRS,
+            .procbased_ctls2 = CONTROL_MSR_SECONDARY(MODELLED_SECONDARY | SECONDARY_UNRESTRICTED_GUEST |
+                                                     SECONDARY_RDRAND_EXITING | SECONDARY_ENABLE_INVPCID |
+                                                     SECONDARY_RDSEED_EXITING),
+            /* preemption timer at TSC / 2^7 (assumed); four CR3 targets; lists of 512 MSRs */
+            .misc = 7 | VMX_MISC_STORES_LMA | VMX_MISC_ACTIVITY_HLT | 4ull << VMX_MISC_CR3_TARGETS_SHIFT |
+                    VMX_MISC_VMWRITE_ALL | VMX_MISC_INJECT_LENGTH_0,
+            .cr0_fixed0 = VMX_CR0_FIXED0,
+            .cr0_fixed1 = VMX_CR0_FIXED1,
+            .cr4_fixed0 = VMX_CR4_FIXED0,
+            .cr4_fixed1 = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR |
+                          CR4_OSXMMEXCPT | CR4_VMXE | CR4_FSGSBASE | CR4_PCIDE | CR4_SMEP | CR4_SMAP,
+            .vmcs_enum = 0x2e, /* index 23: VMX-preemption timer value */
+            .ept_vpid_cap = MODELLED_EPT_VPID | EPT_CAP_PAGE_1G | EPT_CAP_ACCESSED_AND_DIRTY,
+        },
+    .tlb =
+        {
+            .main_4k_2m = {1536, 12, "CPUID dumps in InstLatx64 (Skylake)"},
+            .main_1g = {16, 4, "CPUID dumps in InstLatx64 (Skylake)"},
+            .guest_physical = {64, 64, "assumed"},
+            .main_holds_2m = true,
+        },
+    .cost =
+        {
+            .instruction = {1, "assumed"},
+            .branch = {1, "assumed"},
+            .memory_access =
+                {1, "assumed: the latency of 4 (published load latency, Skylake L1) mostly overlaps"},
+            .system_instruction = {25, "assumed"},
+            .page_walk_reference = {12, "published load latency, Skylake L2; that walks hit it is assumed"},
+            .vm_entry =
+                {441,
+                 "CPUID loop of 1018-1098 (kvm list, December 2024) less its instructions; split as Core 2 "
+                 "in Adams, Agesen, ASPLOS 2006, Table 1"},
+            .vm_exit =
+                {559,
+                 "CPUID loop of 1018-1098 (kvm list, December 2024) less its instructions; split as Core 2 "
+                 "in Adams, Agesen, ASPLOS 2006, Table 1"},
+            .vmread = {20, "assumed"},
+            .vmwrite = {20, "assumed"},
+            .vmptrld = {120, "assumed"},
+            .vmclear = {120, "assumed"},
+            .vmxon = {150, "assumed"},
+            .invept = {300, "assumed"},
+            .invvpid = {300, "assumed"},
+            .invlpg = {150, "assumed"},
+            .mov_cr = {120, "assumed"},
+            .event_delivery = {250, "assumed"},
+            .io_port = {1000, "assumed"},
+            .msr_list_entry = {100, "assumed"},
+        },
+    .cpuid = cpuid,
+    .cpuid_count = sizeof(cpuid) / sizeof(cpuid[0]),
+};

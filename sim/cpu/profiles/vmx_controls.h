@@ -1,0 +1,74 @@
+/*
+ * vmx_controls.h: words for the capability MSRs of a profile.
+ *
+ * A control MSR has the bits that must be 1 in 31:0 and those that may be 1 in 63:32. The default1 classes
+ * are what a processor without the TRUE MSRs wants set. Source: SDM appendix "VMX Capability Reporting
+ * Facility", "Reserved Controls and Default Settings" to "VM-Entry Controls".
+ */
+#ifndef VTSIM_SIM_CPU_VMX_CONTROLS_H
+#define VTSIM_SIM_CPU_VMX_CONTROLS_H
+
+#include "vmx_model/capabilities.h"
+#include "vmx_model/controls.h"
+
+#define PIN_DEFAULT1 0x00000016u     /* bits 1, 2, 4 */
+#define PRIMARY_DEFAULT1 0x0401e172u /* bits 1, 4-6, 8, 13-16, 26 */
+#define EXIT_DEFAULT1 0x00036dffu    /* bits 0-8, 10, 11, 13, 14, 16, 17 */
+#define ENTRY_DEFAULT1 0x000011ffu   /* bits 0-8, 12 */
+
+/* Of these the TRUE MSRs allow the 0-setting. */
+#define PRIMARY_DEFAULT1_OPTIONAL (PRIMARY_CR3_LOAD_EXITING | PRIMARY_CR3_STORE_EXITING)
+#define EXIT_DEFAULT1_OPTIONAL EXIT_SAVE_DEBUG_CONTROLS
+#define ENTRY_DEFAULT1_OPTIONAL ENTRY_LOAD_DEBUG_CONTROLS
+
+#define CONTROL_MSR(must, may) ((uint64_t)((may) | (must)) << 32 | (must))
+/* The secondary controls' MSR: every bit may be 0. */
+#define CONTROL_MSR_SECONDARY(may) ((uint64_t)(may) << 32)
+
+/* IA32_VMX_BASIC: region of 4096 bytes, write-back memory (type 6), INS and OUTS information, TRUE MSRs. */
+#define VMX_BASIC_OF(revision)                                                                               \
+    ((revision) | 4096ull << 32 | 6ull << 50 | VMX_BASIC_INS_OUTS_INFORMATION | VMX_BASIC_TRUE_CONTROLS)
+
+/* Controls that vtsim models and that both profiles have. */
+#define MODELLED_PIN                                                                                         \
+    (PIN_EXTERNAL_INTERRUPT_EXITING | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS | PIN_ACTIVATE_PREEMPTION_TIMER)
+#define MODELLED_PRIMARY                                                                                     \
+    (PRIMARY_INTERRUPT_WINDOW_EXITING | PRIMARY_USE_TSC_OFFSETTING | PRIMARY_HLT_EXITING |                   \
+     PRIMARY_INVLPG_EXITING | PRIMARY_MWAIT_EXITING | PRIMARY_RDPMC_EXITING | PRIMARY_RDTSC_EXITING |        \
+     PRIMARY_CR3_LOAD_EXITING | PRIMARY_CR3_STORE_EXITING | PRIMARY_CR8_LOAD_EXITING |                       \
+     PRIMARY_CR8_STORE_EXITING | PRIMARY_NMI_WINDOW_EXITING | PRIMARY_MOV_DR_EXITING |                       \
+     PRIMARY_UNCONDITIONAL_IO_EXITING | PRIMARY_USE_IO_BITMAPS | PRIMARY_USE_MSR_BITMAPS |                   \
+     PRIMARY_MONITOR_EXITING | PRIMARY_PAUSE_EXITING | PRIMARY_ACTIVATE_SECONDARY_CONTROLS)
+#define MODELLED_EXIT                                                                                        \
+    (EXIT_SAVE_DEBUG_CONTROLS | EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_ACKNOWLEDGE_INTERRUPT |                  \
+     EXIT_SAVE_IA32_PAT | EXIT_LOAD_IA32_PAT | EXIT_SAVE_IA32_EFER | EXIT_LOAD_IA32_EFER |                   \
+     EXIT_SAVE_PREEMPTION_TIMER_VALUE)
+#define MODELLED_ENTRY                                                                                       \
+    (ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_IA32E_MODE_GUEST | ENTRY_LOAD_IA32_PAT | ENTRY_LOAD_IA32_EFER)
+#define MODELLED_SECONDARY                                                                                   \
+    (SECONDARY_ENABLE_EPT | SECONDARY_DESCRIPTOR_TABLE_EXITING | SECONDARY_ENABLE_RDTSCP |                   \
+     SECONDARY_ENABLE_VPID | SECONDARY_WBINVD_EXITING)
+
+/* The control words' MSRs, TRUE and not, for a struct vmx_capabilities. */
+#define MODELLED_CONTROL_MSRS                                                                                \
+    .pinbased_ctls = CONTROL_MSR(PIN_DEFAULT1, MODELLED_PIN),                                                \
+    .procbased_ctls = CONTROL_MSR(PRIMARY_DEFAULT1, MODELLED_PRIMARY),                                       \
+    .exit_ctls = CONTROL_MSR(EXIT_DEFAULT1, MODELLED_EXIT),                                                  \
+    .entry_ctls = CONTROL_MSR(ENTRY_DEFAULT1, MODELLED_ENTRY),                                               \
+    .true_pinbased_ctls = CONTROL_MSR(PIN_DEFAULT1, MODELLED_PIN),                                           \
+    .true_procbased_ctls = CONTROL_MSR(PRIMARY_DEFAULT1 & ~PRIMARY_DEFAULT1_OPTIONAL, MODELLED_PRIMARY),     \
+    .true_exit_ctls = CONTROL_MSR(EXIT_DEFAULT1 & ~EXIT_DEFAULT1_OPTIONAL, MODELLED_EXIT),                   \
+    .true_entry_ctls = CONTROL_MSR(ENTRY_DEFAULT1 & ~ENTRY_DEFAULT1_OPTIONAL, MODELLED_ENTRY)
+
+/* SDM appendix "VMX-Fixed Bits in CR0" and "... CR4": PE, NE and PG; VMXE. */
+#define VMX_CR0_FIXED0 0x80000021ull
+#define VMX_CR0_FIXED1 0xffffffffull
+#define VMX_CR4_FIXED0 0x00002000ull
+
+/* EPT and VPID as both have them. */
+#define MODELLED_EPT_VPID                                                                                    \
+    (EPT_CAP_EXECUTE_ONLY | EPT_CAP_WALK_LENGTH_4 | EPT_CAP_MEMORY_TYPE_UC | EPT_CAP_MEMORY_TYPE_WB |        \
+     EPT_CAP_PAGE_2M | EPT_CAP_INVEPT | EPT_CAP_INVEPT_TYPE(1) | EPT_CAP_INVEPT_TYPE(2) | EPT_CAP_INVVPID |  \
+     EPT_CAP_INVVPID_TYPE(0) | EPT_CAP_INVVPID_TYPE(1) | EPT_CAP_INVVPID_TYPE(2) | EPT_CAP_INVVPID_TYPE(3))
+
+#endif

@@ -1,0 +1,113 @@
+/*
+ * reset.c: a processor at power-on.
+ *
+ * Source: SDM volume 3A, "Initial State of the Processor", table "IA-32 and Intel 64 Processor States
+ * Following Power-up, Reset, or INIT".
+ */
+#include <string.h>
+
+#include "sim/cpu/cpu.h"
+#include "sim/cpu/features.h"
+#include "sim/cpu/msr.h"
+#include "sim/cpu/random.h"
+
+static bool op_read_msr(void *opaque, uint32_t index, uint64_t *value)
+{
+    return cpu_read_msr(opaque, index, value);
+}
+
+static bool op_write_msr(void *opaque, uint32_t index, uint64_t value)
+{
+    return cpu_write_msr(opaque, index, value);
+}
+
+static uint64_t op_read_cr8(void *opaque)
+{
+    struct cpu *cpu = opaque;
+
+    return cpu->bus->read_cr8(cpu->bus->opaque);
+}
+
+static uint8_t op_acknowledge_interrupt(void *opaque)
+{
+    struct cpu *cpu = opaque;
+
+    return cpu->bus->interrupt_acknowledge(cpu->bus->opaque);
+}
+
+static void op_explain(void *opaque, const char *line)
+{
+    struct cpu *cpu = opaque;
+
+    if (cpu->explain)
+        cpu->explain(cpu->explain_opaque, line);
+}
+
+static const struct vmx_ops vmx_ops = {
+    .read_msr = op_read_msr,
+    .write_msr = op_write_msr,
+    .read_cr8 = op_read_cr8,
+    .acknowledge_interrupt = op_acknowledge_interrupt,
+    .explain = op_explain,
+};
+
+static void reset_segments(struct cpu_state *state)
+{
+    const uint32_t data = AR_P | AR_S | 3;  /* present, read/write, accessed */
+    const uint32_t ldt = AR_P | 2;          /* present, LDT */
+    const uint32_t task_state = AR_P | 0xb; /* present, busy 32-bit TSS */
+
+    for (int i = 0; i < SEG_COUNT; i++)
+        state->seg[i] = (struct cpu_segment){.limit = 0xffff,
+                                             .access_rights = i == SEG_LDTR ? ldt
+                                                              : i == SEG_TR ? task_state
+                                                                            : data};
+    state->seg[SEG_CS].selector = 0xf000;
+    state->seg[SEG_CS].base = 0xffff0000;
+    state->gdtr.limit = 0xffff;
+    state->idtr.limit = 0xffff;
+}
+
+static void reset_state(struct cpu *cpu)
+{
+    struct cpu_state *state = &cpu->state;
+    const struct cpuid_leaf *signature = cpuid_find(cpu->profile, 1, 0);
+
+    memset(state, 0, sizeof(*state));
+    reset_segments(state);
+    state->rip = 0xfff0;
+    state->rflags = RFLAGS_FIXED1;
+    state->gpr[GPR_RDX] = signature ? signature->eax : 0;
+    state->cr0 = CR0_CD | CR0_NW | CR0_ET;
+    state->xcr0 = 1;
+    state->dr6 = 0xffff0ff0;
+    state->dr7 = 0x400;
+    msr_reset(cpu);
+}
+
+bool cpu_init(struct cpu *cpu, const struct cpu_profile *profile, const struct phys_mem *mem,
+              const struct trace *trace, const struct cpu_bus *bus)
+{
+    uint8_t processor = cpu->processor;
+
+    memset(cpu, 0, sizeof(*cpu));
+    cpu->processor = processor;
+    cpu->profile = profile;
+    cpu->mem = mem;
+    cpu->trace = trace;
+    cpu->bus = bus;
+    cpu->random_state = random_seed(processor);
+    reset_state(cpu);
+    if (!mmu_init(&cpu->mmu, profile, mem, trace, &cpu->cycles))
+        return false;
+    cpu->mmu.processor = processor;
+    vmx_init(&cpu->vmx, &cpu->state, &cpu->mmu, mem, profile, trace, &cpu->cycles, &vmx_ops, cpu);
+    cpu->vmx.processor = processor;
+    vmx_update_regime(&cpu->vmx);
+    return true;
+}
+
+void cpu_free(struct cpu *cpu)
+{
+    mmu_free(&cpu->mmu);
+}
