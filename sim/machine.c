@@ -1,0 +1,203 @@
+/* machine.c: builds a machine from options, runs it, and says what became of it. */
+#include "sim/machine_private.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/boot/boot.h"
+
+enum { DEFAULT_DEBUG_EXIT_PORT = 0xf4, DEFAULT_DEBUG_EXIT_SIZE = 4 };
+
+/* DESIGN.md, "Command line": even statuses are ours, odd ones the guest's. */
+static const struct {
+    const char *name;
+    int status;
+} outcomes[] = {
+    [MACHINE_POWER_OFF] = {"power-off", 0},
+    [MACHINE_DEBUG_EXIT] = {"debug-exit", 1}, /* (value << 1) | 1 */
+    [MACHINE_RESET] = {"reset", 0},
+    [MACHINE_TRIPLE_FAULT] = {"triple-fault", 6},
+    [MACHINE_VMX_ABORT] = {"vmx-abort", 6},
+    [MACHINE_UNSUPPORTED] = {"not-modelled", 8},
+    [MACHINE_LIMIT] = {"limit", 124},
+    [MACHINE_HALTED_FOREVER] = {"halted", 124},
+    [MACHINE_BAD_IMAGE] = {"bad-image", 4},
+    [MACHINE_USAGE] = {"usage", 2},
+    [MACHINE_INTERNAL] = {"internal-error", 10},
+};
+
+const char *machine_outcome_name(enum machine_outcome outcome) { return outcomes[outcome].name; }
+
+void machine_end(struct machine *m, enum machine_outcome outcome, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(m->result->message, sizeof m->result->message, format, arguments);
+    va_end(arguments);
+    m->result->outcome = outcome;
+    m->result->exit_status = outcomes[outcome].status;
+    if (outcome == MACHINE_DEBUG_EXIT)
+        m->result->exit_status = (int)((m->result->debug_exit_value << 1 | 1) & 0xff);
+}
+
+static void serial_out(void *opaque, uint8_t byte)
+{
+    struct machine *m = opaque;
+    if (m->serial && putc(byte, m->serial) == EOF && m->platform.stop == PLATFORM_RUNS)
+        platform_request_stop(&m->platform, PLATFORM_UNSUPPORTED, 0,
+                              "the serial output cannot be written (is the disk full, or the reader gone?)");
+}
+
+static void explain(void *opaque, const char *line)
+{
+    const struct machine *m = opaque;
+    if (m->options->messages && !m->options->quiet)
+        fprintf(m->options->messages, "vtsim: %s\n", line);
+}
+
+static bool open_serial(struct machine *m)
+{
+    const struct machine_options *o = m->options;
+    if (o->serial == SERIAL_STDIO)
+        m->serial = stdout;
+    if (o->serial != SERIAL_FILE)
+        return true;
+    m->serial = fopen(o->serial_path, "wb");
+    if (!m->serial)
+        machine_end(m, MACHINE_USAGE, "--serial file:%s cannot be opened: %s", o->serial_path, strerror(errno));
+    return m->serial != NULL;
+}
+
+static void close_serial(struct machine *m)
+{
+    if (!m->serial)
+        return;
+    bool failed = fflush(m->serial) != 0;
+    if (m->serial != stdout)
+        failed |= fclose(m->serial) != 0;
+    if (failed && m->result->outcome != MACHINE_UNSUPPORTED)
+        machine_end(m, MACHINE_INTERNAL, "the serial output could not be written to its end: %s", strerror(errno));
+    m->serial = NULL;
+}
+
+static void open_platform(struct machine *m)
+{
+    const struct machine_options *o = m->options;
+    struct platform_config config = platform_default_config();
+    config.ram_low = m->mem.low_size;
+    config.ram_high = m->mem.high_size;
+    config.physical_address_bits = m->cpu.profile->physical_address_bits;
+    config.debug_exit_port = o->debug_exit_port ? o->debug_exit_port : DEFAULT_DEBUG_EXIT_PORT;
+    config.debug_exit_size = o->debug_exit_size ? o->debug_exit_size : DEFAULT_DEBUG_EXIT_SIZE;
+    const struct platform_host host = {.now = &m->cpu.cycles,
+                                       .tsc_offset = &m->cpu.state.tsc_offset_root,
+                                       .serial_out = serial_out,
+                                       .serial_opaque = m};
+    platform_init(&m->platform, &config, &host);
+    platform_bus(&m->platform, &m->bus);
+    platform_attach_memory(&m->platform, &m->mem);
+}
+
+bool machine_open(struct machine *m, const struct machine_options *options, struct machine_result *result)
+{
+    const char *text = NULL;
+    *m = (struct machine){.options = options, .result = result, .accounting = true};
+    *result = (struct machine_result){0};
+    const struct cpu_profile *profile = cpu_profile_find(options->cpu);
+    if (!profile) {
+        machine_end(m, MACHINE_USAGE, "there is no processor profile \"%s\"; vtsim list cpus shows them", options->cpu);
+        return false;
+    }
+    if (!boot_memory_init(&m->mem, options->memory_bytes, &text)) {
+        machine_end(m, MACHINE_USAGE, "%s", text);
+        return false;
+    }
+    if (!cpu_init(&m->cpu, profile, &m->mem, options->trace, &m->bus)) {
+        machine_end(m, MACHINE_INTERNAL, "out of memory for the processor");
+        boot_memory_free(&m->mem);
+        return false;
+    }
+    m->cpu.explain = explain;
+    m->cpu.explain_opaque = m;
+    open_platform(m);
+    return true;
+}
+
+void machine_close(struct machine *m)
+{
+    m->result->cycles = m->cpu.cycles;
+    m->result->instructions = m->cpu.instructions;
+    cpu_free(&m->cpu);
+    boot_memory_free(&m->mem);
+}
+
+/* "file,command line" */
+static bool split_modules(const struct machine_options *o, struct boot_module **modules, char **copies)
+{
+    size_t bytes = 1;
+    for (size_t i = 0; i < o->module_count; i++)
+        bytes += strlen(o->modules[i]) + 1;
+    *modules = calloc(o->module_count + 1, sizeof **modules);
+    *copies = malloc(bytes);
+    if (!*modules || !*copies)
+        return false;
+    char *at = *copies;
+    for (size_t i = 0; i < o->module_count; i++) {
+        size_t length = strlen(o->modules[i]) + 1;
+        memcpy(at, o->modules[i], length);
+        char *comma = strchr(at, ',');
+        if (comma)
+            *comma = 0;
+        (*modules)[i] = (struct boot_module){.path = at, .command_line = comma ? comma + 1 : NULL};
+        at += length;
+    }
+    return true;
+}
+
+static bool load(struct machine *m)
+{
+    const struct machine_options *o = m->options;
+    struct boot_module *modules = NULL;
+    struct boot_result boot;
+    char *copies = NULL;
+    bool loaded = split_modules(o, &modules, &copies);
+    if (loaded) {
+        const struct boot_options options = {
+            .image_path = o->image, .append = o->append, .modules = modules, .module_count = o->module_count};
+        loaded = boot_load(&m->mem, &options, &boot) == BOOT_OK;
+        m->result->image_digest = boot.image_digest;
+        if (!loaded)
+            machine_end(m, MACHINE_BAD_IMAGE, "%s", boot.text);
+        else if (boot.note[0] && o->messages && !o->quiet)
+            fprintf(o->messages, "vtsim: %s\n", boot.note);
+    } else {
+        machine_end(m, MACHINE_INTERNAL, "out of memory");
+    }
+    free(modules);
+    free(copies);
+    if (loaded) {
+        boot_set_cpu_state(&boot, &m->cpu.state);
+        vmx_update_regime(&m->cpu.vmx);
+    }
+    return loaded;
+}
+
+int machine_run(const struct machine_options *options, struct machine_result *result)
+{
+    struct machine *m = calloc(1, sizeof *m); /* its tables are too large for a stack */
+    if (!m) {
+        *result = (struct machine_result){.outcome = MACHINE_INTERNAL, .message = "out of memory"};
+        return result->exit_status = outcomes[MACHINE_INTERNAL].status;
+    }
+    if (machine_open(m, options, result)) {
+        if (load(m) && open_serial(m)) {
+            machine_go(m);
+            close_serial(m);
+        }
+        machine_close(m);
+    }
+    free(m);
+    return result->exit_status;
+}
