@@ -110,7 +110,6 @@ static bool after(struct machine *m, enum cpu_status status)
 static bool on_instruction(void *opaque, const struct insn *insn)
 {
     struct machine *m = opaque;
-    m->cpu.cycles += m->cpu.profile->cost.system_instruction.cycles;
     m->cpu.instructions++;
     return after(m, cpu_instruction(&m->cpu, insn));
 }
