@@ -1,0 +1,115 @@
+/*
+ * poll.c: what is taken between two instructions.
+ *
+ * Order: SDM volume 3A "Prioritization of Concurrent Events", with the VM exits of volume 3C "Other Causes of
+ * VM Exits" in between: debug traps, VMX-preemption timer, NMI window, NMI, interrupt window, external
+ * interrupt.
+ */
+#include "sim/cpu/settle.h"
+
+#define DEBUG_CONDITIONS 0xfull
+#define DEBUG_ENABLED_BREAKPOINT (1ull << 12)
+#define DEBUG_BS (1ull << 14)
+
+/* SDM volume 3C "Delivery of Pending Debug Exceptions after VM Entry". */
+static bool debug_exception_due(const struct cpu_state *state)
+{
+    return (state->pending_debug_exceptions & (DEBUG_BS | DEBUG_ENABLED_BREAKPOINT)) &&
+           !(state->interruptibility_state & BLOCKING_BY_MOV_SS);
+}
+
+/* Blocking by MOV SS holds NMIs back, blocking by STI does not: SDM volume 3C "Format of Interruptibility
+ * State" leaves both to the processor. */
+static bool nmi_due(const struct cpu *cpu)
+{
+    const uint32_t blocking = cpu->state.interruptibility_state & (BLOCKING_BY_NMI | BLOCKING_BY_MOV_SS);
+    return !blocking && cpu->bus->nmi_pending(cpu->bus->opaque);
+}
+
+/* With "external-interrupt exiting" RFLAGS.IF does not block: SDM volume 3C "Event Blocking". The shadows of
+ * STI and MOV SS do so in either case. */
+static bool external_interrupt_due(const struct cpu *cpu)
+{
+    const struct cpu_state *state = &cpu->state;
+    const bool exits =
+        cpu->vmx.non_root && (cpu->vmx.vmcs.pin_based_controls & PIN_EXTERNAL_INTERRUPT_EXITING);
+    if (!exits && !(state->rflags & RFLAGS_IF))
+        return false;
+    if (state->interruptibility_state & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS))
+        return false;
+    /* Blocked in the shutdown state: SDM volume 3C "Guest Non-Register State", activity state. */
+    return state->activity_state <= ACTIVITY_HLT && cpu->bus->interrupt_pending(cpu->bus->opaque);
+}
+
+static enum cpu_status take_debug_exception(struct cpu *cpu)
+{
+    struct cpu_outcome outcome = outcome_fault(VECTOR_DB);
+    outcome.event.debug_conditions = cpu->state.pending_debug_exceptions & (DEBUG_CONDITIONS | DEBUG_BS);
+    cpu->state.pending_debug_exceptions = 0;
+    return cpu_settle(cpu, &outcome, NULL);
+}
+
+static enum cpu_status take_nmi(struct cpu *cpu)
+{
+    const struct cpu_outcome outcome = {.kind = OUTCOME_EVENT,
+                                        .event = {.vector = VECTOR_NMI, .type = EVENT_NMI}};
+    cpu->bus->nmi_acknowledge(cpu->bus->opaque);
+    return cpu_settle(cpu, &outcome, NULL);
+}
+
+static enum cpu_status take_external_interrupt(struct cpu *cpu)
+{
+    struct cpu_outcome outcome = {.kind = OUTCOME_VM_EXIT};
+    if (cpu->vmx.non_root && vmx_external_interrupt_exits(&cpu->vmx, &outcome.exit))
+        return cpu_settle(cpu, &outcome, NULL);
+    outcome = (struct cpu_outcome){.kind = OUTCOME_EVENT, .event = {.type = EVENT_EXTERNAL_INTERRUPT}};
+    outcome.event.vector = cpu->bus->interrupt_acknowledge(cpu->bus->opaque);
+    return cpu_settle(cpu, &outcome, NULL);
+}
+
+enum cpu_status cpu_take_due_events(struct cpu *cpu)
+{
+    struct cpu_outcome vm_exit = {.kind = OUTCOME_VM_EXIT};
+    if (cpu->state.activity_state == ACTIVITY_WAIT_FOR_SIPI)
+        return CPU_HALTED; /* nothing but a SIPI ends it */
+    if (debug_exception_due(&cpu->state)) {
+        const enum cpu_status status = take_debug_exception(cpu);
+        if (status != CPU_RUN)
+            return status;
+    }
+    const bool exits = cpu->vmx.non_root && vmx_pending_exit(&cpu->vmx, &vm_exit.exit);
+    if (exits && vm_exit.exit.reason != EXIT_REASON_INTERRUPT_WINDOW)
+        return cpu_settle(cpu, &vm_exit, NULL);
+    if (nmi_due(cpu))
+        return take_nmi(cpu);
+    if (exits)
+        return cpu_settle(cpu, &vm_exit, NULL);
+    if (external_interrupt_due(cpu))
+        return take_external_interrupt(cpu);
+    return cpu_ready(cpu);
+}
+
+enum cpu_status cpu_poll(struct cpu *cpu)
+{
+    cpu->bus->advance(cpu->bus->opaque, cpu->cycles);
+    return cpu_take_due_events(cpu);
+}
+
+uint64_t cpu_next_deadline(const struct cpu *cpu)
+{
+    if (cpu->state.activity_state != ACTIVITY_WAIT_FOR_SIPI &&
+        (debug_exception_due(&cpu->state) || nmi_due(cpu) || external_interrupt_due(cpu)))
+        return cpu->cycles;
+    const uint64_t platform = cpu->bus->next_deadline(cpu->bus->opaque);
+    const uint64_t guest = vmx_next_deadline(&cpu->vmx);
+    return platform < guest ? platform : guest;
+}
+
+bool cpu_wants_interrupt_window(const struct cpu *cpu)
+{
+    const uint32_t windows = PRIMARY_INTERRUPT_WINDOW_EXITING | PRIMARY_NMI_WINDOW_EXITING;
+    if (cpu->vmx.non_root && (cpu->vmx.vmcs.primary_proc_based_controls & windows))
+        return true;
+    return cpu->state.pending_debug_exceptions || cpu->bus->interrupt_pending(cpu->bus->opaque) ||
+           cpu->bus->nmi_pending(cpu->bus->opaque);
+}

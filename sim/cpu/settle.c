@@ -1,0 +1,324 @@
+/*
+ * settle.c: what an outcome leads to: the next instruction, a handler, a VM exit, a double fault, shutdown.
+ *
+ * Sources: SDM volume 3A "Interrupt 8--Double Fault Exception (#DF)"; volume 3C "Information for VM Exits
+ * During Event Delivery", "Details of Vectored-Event Injection", "Information About NMI Unblocking Due to
+ * IRET".
+ */
+#include "sim/cpu/settle.h"
+
+#include <stdio.h>
+
+#include "sim/cpu/delivery/delivery.h"
+
+#define DEBUG_BS (1ull << 14)
+#define DEBUGCTL_BTF (1ull << 1)
+
+/* An event on its way, and what is to be known about where it came from. */
+struct settling {
+    struct cpu *cpu;
+    struct cpu_event event;
+    enum delivery_origin origin;
+    bool iret_unblocked_nmi; /* event is a fault of an IRET that found NMIs (or virtual NMIs) blocked */
+};
+
+enum cpu_status cpu_ready(const struct cpu *cpu)
+{
+    return cpu->state.activity_state == ACTIVITY_ACTIVE ? CPU_RUN : CPU_HALTED;
+}
+
+static enum cpu_status stop(struct cpu *cpu, enum cpu_status status, const char *text)
+{
+    cpu->text = text;
+    return status;
+}
+
+static enum cpu_status settle_vm_exit(struct cpu *cpu, const struct vm_exit *exit)
+{
+    const struct cpu_outcome outcome = vmx_exit(&cpu->vmx, exit);
+    switch (outcome.kind) {
+    case OUTCOME_VMX_ABORT:
+        return stop(cpu, CPU_VMX_ABORT, outcome.text);
+    case OUTCOME_UNSUPPORTED:
+        return stop(cpu, CPU_UNSUPPORTED, outcome.text);
+    default:
+        return cpu_ready(cpu);
+    }
+}
+
+/* In root operation shutdown; in non-root a VM exit, which is not one "during event delivery". */
+static enum cpu_status triple_fault(struct cpu *cpu, const struct cpu_event *last)
+{
+    if (cpu->vmx.non_root)
+        return settle_vm_exit(cpu, &(struct vm_exit){.reason = EXIT_REASON_TRIPLE_FAULT});
+    snprintf(cpu->text_buffer, sizeof cpu->text_buffer,
+             "triple fault at CS:RIP %#x:%#llx: exception %u (error code %#x) while the double-fault handler "
+             "was called",
+             cpu->state.seg[SEG_CS].selector, (unsigned long long)cpu->state.rip, last->vector,
+             last->error_code);
+    trace_emit(cpu->trace, &(struct trace_event){.kind = TRACE_TRIPLE_FAULT,
+                                                 .processor = cpu->processor,
+                                                 .code = last->vector,
+                                                 .cycles = cpu->cycles});
+    return stop(cpu, CPU_TRIPLE_FAULT, cpu->text_buffer);
+}
+
+/* The classes of SDM volume 3A table "Interrupt and Exception Classes". Interrupts are benign whatever their
+ * vector. */
+enum event_class { EVENT_BENIGN, EVENT_CONTRIBUTORY, EVENT_PAGE_FAULT, EVENT_DOUBLE_FAULT };
+
+static enum event_class class_of(const struct cpu_event *event)
+{
+    if (event->type != EVENT_HARDWARE_EXCEPTION)
+        return EVENT_BENIGN;
+    switch (event->vector) {
+    case VECTOR_DE:
+    case VECTOR_TS:
+    case VECTOR_NP:
+    case VECTOR_SS:
+    case VECTOR_GP:
+    case VECTOR_CP:
+        return EVENT_CONTRIBUTORY;
+    case VECTOR_PF:
+        return EVENT_PAGE_FAULT;
+    case VECTOR_DF:
+        return EVENT_DOUBLE_FAULT;
+    default:
+        return EVENT_BENIGN;
+    }
+}
+
+/* Do they make a double fault? SDM volume 3A table "Conditions for Generating a Double Fault". */
+static bool makes_double_fault(const struct cpu_event *first, const struct cpu_event *second)
+{
+    const enum event_class a = class_of(first), b = class_of(second);
+    if (a == EVENT_PAGE_FAULT)
+        return b == EVENT_CONTRIBUTORY || b == EVENT_PAGE_FAULT;
+    return a == EVENT_CONTRIBUTORY && b == EVENT_CONTRIBUTORY;
+}
+
+/* Error codes exist in protected mode only: SDM "Error Code". */
+static void drop_code_in_real_mode(const struct cpu *cpu, struct cpu_event *event)
+{
+    if (cpu_real_mode(&cpu->state)) {
+        event->has_error_code = false;
+        event->error_code = 0;
+    }
+}
+
+static void record_delivery(struct cpu *cpu, const struct cpu_event *event)
+{
+    const bool interrupt = event->type == EVENT_EXTERNAL_INTERRUPT || event->type == EVENT_NMI;
+    const uint32_t cost = cpu->profile->cost.event_delivery.cycles;
+    cpu->cycles += cost;
+    trace_emit(cpu->trace, &(struct trace_event){.kind = interrupt ? TRACE_INTERRUPT : TRACE_EXCEPTION,
+                                                 .processor = cpu->processor,
+                                                 .vpid = cpu->mmu.regime.vpid,
+                                                 .code = event->vector,
+                                                 .a = event->error_code,
+                                                 .cost = cost,
+                                                 .cycles = cpu->cycles});
+}
+
+/* Does the fault that delivery of s->event met cause a VM exit? Then that exit came during event delivery.
+ * Asked before the two can make a double fault. */
+static bool nested_fault_exits(struct settling *s, const struct cpu_event *nested, struct vm_exit *exit)
+{
+    struct cpu *cpu = s->cpu;
+    if (!cpu->vmx.non_root || !vmx_event_exits(&cpu->vmx, nested, exit))
+        return false;
+    vmx_note_vectoring(exit, &s->event);
+    return true;
+}
+
+/* What comes of a fault in the delivery of s->event. True: s->event is the next to be delivered; false:
+ * *status. */
+static bool nest(struct settling *s, struct cpu_event nested, enum cpu_status *status)
+{
+    struct cpu *cpu = s->cpu;
+    struct vm_exit exit = {0};
+    drop_code_in_real_mode(cpu, &nested);
+    if (nested_fault_exits(s, &nested, &exit)) {
+        *status = settle_vm_exit(cpu, &exit);
+        return false;
+    }
+    if (class_of(&s->event) == EVENT_DOUBLE_FAULT) {
+        *status = triple_fault(cpu, &nested);
+        return false;
+    }
+    s->origin = DELIVERY_NORMAL;
+    if (!makes_double_fault(&s->event, &nested)) {
+        s->event = nested;
+        return true;
+    }
+    if (nested.vector == VECTOR_PF)
+        cpu->state.cr2 = nested.cr2;
+    s->event = (struct cpu_event){
+        .vector = VECTOR_DF, .type = EVENT_HARDWARE_EXCEPTION, .has_error_code = !cpu_real_mode(&cpu->state)};
+    /* The double fault may exit by itself; that is not an exit during event delivery. */
+    exit = (struct vm_exit){0};
+    if (cpu->vmx.non_root && vmx_event_exits(&cpu->vmx, &s->event, &exit)) {
+        *status = settle_vm_exit(cpu, &exit);
+        return false;
+    }
+    return true;
+}
+
+static enum cpu_status deliver_until_done(struct settling *s)
+{
+    struct cpu *cpu = s->cpu;
+    enum cpu_status status;
+    for (;;) {
+        struct cpu_outcome outcome = deliver_event(cpu, &s->event, s->origin);
+        switch (outcome.kind) {
+        case OUTCOME_JUMPED:
+            record_delivery(cpu, &s->event);
+            return cpu_ready(cpu);
+        case OUTCOME_VM_EXIT: /* EPT violation or misconfiguration, task switch */
+            vmx_note_vectoring(&outcome.exit, &s->event);
+            return settle_vm_exit(cpu, &outcome.exit);
+        case OUTCOME_EVENT:
+            if (!nest(s, outcome.event, &status))
+                return status;
+            break;
+        default:
+            return stop(cpu, CPU_UNSUPPORTED, outcome.text);
+        }
+    }
+}
+
+/* An event that software or the platform raised. */
+static enum cpu_status settle_event(struct settling *s)
+{
+    struct cpu *cpu = s->cpu;
+    struct vm_exit exit = {0};
+    struct cpu_outcome instead;
+    if (software_interrupt_refused(cpu, &s->event, &instead)) {
+        if (instead.kind != OUTCOME_EVENT)
+            return stop(cpu, CPU_UNSUPPORTED, instead.text);
+        s->event = instead.event;
+    }
+    drop_code_in_real_mode(cpu, &s->event);
+    if (!cpu->vmx.non_root || !vmx_event_exits(&cpu->vmx, &s->event, &exit))
+        return deliver_until_done(s);
+    vmx_note_nmi_unblocking(&cpu->vmx, &exit, s->iret_unblocked_nmi);
+    return settle_vm_exit(cpu, &exit);
+}
+
+/* SDM volume 3C "VM Exits During Event Injection": the injected event itself never exits directly. */
+static enum cpu_status settle_vm_entry(struct cpu *cpu)
+{
+    enum cpu_status status = cpu_ready(cpu);
+    if (cpu->vmx.injection_valid) {
+        struct settling s = {.cpu = cpu, .event = cpu->vmx.injection, .origin = DELIVERY_INJECTED};
+        cpu->vmx.injection_valid = false;
+        status = deliver_until_done(&s);
+    }
+    if (status != CPU_RUN && status != CPU_HALTED)
+        return status;
+    /* Pending debug exceptions, an expired preemption timer and open windows come before the first
+     * instruction: SDM "Special Features of VM Entry". */
+    return cpu_take_due_events(cpu);
+}
+
+/* The instruction is over: SDM "RFLAGS", RF; volume 3A "Masking Exceptions and Interrupts When Switching
+ * Stacks". */
+static void retire(struct cpu *cpu, const struct insn *insn, bool jumped)
+{
+    struct cpu_state *state = &cpu->state;
+    if (!jumped) {
+        state->rip += insn->length;
+        if (!cpu_64bit_mode(state))
+            state->rip &= 0xffffffff;
+    }
+    if (insn->id != INSN_IRET)
+        state->rflags &= ~RFLAGS_RF;
+    state->interruptibility_state &= ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
+}
+
+static enum cpu_status settle(struct cpu *cpu, const struct cpu_outcome *outcome, const struct insn *insn,
+                              bool iret_unblocked_nmi)
+{
+    struct settling s = {.cpu = cpu,
+                         .event = outcome->event,
+                         .origin = DELIVERY_NORMAL,
+                         .iret_unblocked_nmi = iret_unblocked_nmi};
+    struct vm_exit exit;
+    switch (outcome->kind) {
+    case OUTCOME_DONE:
+    case OUTCOME_JUMPED:
+        if (insn)
+            retire(cpu, insn, outcome->kind == OUTCOME_JUMPED);
+        return cpu_ready(cpu);
+    case OUTCOME_EVENT:
+        return settle_event(&s);
+    case OUTCOME_VM_EXIT:
+        exit = outcome->exit;
+        if (iret_unblocked_nmi)
+            vmx_note_nmi_unblocking(&cpu->vmx, &exit, true);
+        return settle_vm_exit(cpu, &exit);
+    case OUTCOME_VM_ENTRY:
+        return settle_vm_entry(cpu);
+    case OUTCOME_TRIPLE_FAULT:
+        return triple_fault(cpu, &outcome->event);
+    case OUTCOME_VMX_ABORT:
+        return stop(cpu, CPU_VMX_ABORT, outcome->text);
+    case OUTCOME_UNSUPPORTED:
+        break;
+    }
+    return stop(cpu, CPU_UNSUPPORTED, outcome->text);
+}
+
+enum cpu_status cpu_settle(struct cpu *cpu, const struct cpu_outcome *outcome, const struct insn *insn)
+{
+    return settle(cpu, outcome, insn, false);
+}
+
+/* Would IRET, executed now, unblock NMIs or, with "virtual NMIs", virtual NMIs? */
+static bool iret_would_unblock(const struct cpu *cpu, const struct insn *insn)
+{
+    if (insn->id != INSN_IRET || !cpu->vmx.non_root)
+        return false;
+    if (cpu->vmx.vmcs.pin_based_controls & PIN_VIRTUAL_NMIS)
+        return cpu->vmx.virtual_nmi_blocking;
+    return (cpu->state.interruptibility_state & BLOCKING_BY_NMI) != 0;
+}
+
+/* SDM "Single-Step Exception Condition": asked when TF was set before an instruction that completed. SYSCALL
+ * that masks TF is not stepped; entries into a guest step by the pending debug exceptions of the VMCS. */
+static bool single_steps(const struct cpu *cpu, const struct insn *insn, bool branches_only, uint64_t next)
+{
+    if (insn->id == INSN_VMLAUNCH || insn->id == INSN_VMRESUME)
+        return false;
+    if (insn->id == INSN_SYSCALL && !(cpu->state.rflags & RFLAGS_TF))
+        return false;
+    return !branches_only || cpu->state.rip != next; /* SDM "Single-Stepping on Branches" */
+}
+
+enum cpu_status cpu_instruction(struct cpu *cpu, const struct insn *insn)
+{
+    const bool trap_flag = (cpu->state.rflags & RFLAGS_TF) != 0;
+    const bool branches_only = (cpu->state.msr.debugctl & DEBUGCTL_BTF) != 0;
+    const uint64_t next = cpu->state.rip + insn->length;
+    const bool unblocks = iret_would_unblock(cpu, insn);
+    const struct cpu_outcome outcome = cpu_execute(cpu, insn);
+    const enum cpu_status status = settle(cpu, &outcome, insn, unblocks);
+    const bool completed = outcome.kind == OUTCOME_DONE || outcome.kind == OUTCOME_JUMPED;
+    if (!trap_flag || !completed || !single_steps(cpu, insn, branches_only, next))
+        return status;
+    struct cpu_outcome step = outcome_fault(VECTOR_DB);
+    step.event.debug_conditions = DEBUG_BS;
+    return cpu_settle(cpu, &step, NULL);
+}
+
+enum cpu_status cpu_exception(struct cpu *cpu, const struct cpu_event *event)
+{
+    const struct cpu_outcome outcome = {.kind = OUTCOME_EVENT, .event = *event};
+    return cpu_settle(cpu, &outcome, NULL);
+}
+
+enum cpu_status cpu_memory_fault(struct cpu *cpu, enum mmu_status status, const struct mmu_fault *fault)
+{
+    const struct cpu_outcome outcome = mmu_fault_outcome(status, fault);
+    return cpu_settle(cpu, &outcome, NULL);
+}

@@ -1,0 +1,12 @@
+/* settle.h: shared by settle.c and poll.c. Everybody else uses sim/cpu/cpu.h. */
+#ifndef VTSIM_SIM_CPU_SETTLE_H
+#define VTSIM_SIM_CPU_SETTLE_H
+
+#include "sim/cpu/cpu.h"
+
+/* CPU_RUN, or CPU_HALTED in an inactive state. */
+enum cpu_status cpu_ready(const struct cpu *cpu);
+/* Takes what is due at this cycle, as cpu_poll, but lets no device act first (poll.c). */
+enum cpu_status cpu_take_due_events(struct cpu *cpu);
+
+#endif
