@@ -1,4 +1,4 @@
-/* flags.c: SWAPGS, CLAC, STAC, PUSHF, POPF. Source: SDM volume 2, the pages of that name. */
+/* flags.c: SWAPGS, CLAC, STAC, PUSHF, POPF, STI. Source: SDM volume 2, the pages of that name. */
 #include "sim/cpu/execute/execute.h"
 
 /* What POPF may change at any privilege. RF is cleared; VM, VIF and VIP stay. */
@@ -113,4 +113,22 @@ struct cpu_outcome execute_popf(struct cpu *cpu, const struct insn *insn)
     state->rflags = (state->rflags & ~(changeable | RFLAGS_RF)) | (image & changeable);
     operand_set_gpr(cpu, GPR_RSP, bits, state->gpr[GPR_RSP] + size);
     return done();
+}
+
+/* Interrupts stay blocked for one instruction, but only if RFLAGS.IF was 0. The library has one shadow for
+ * STI and MOV SS and sets it always, so STI is executed here. RIP is advanced here, for the shadow must
+ * outlast the instruction's own end. */
+struct cpu_outcome execute_sti(struct cpu *cpu, const struct insn *insn)
+{
+    struct cpu_state *state = &cpu->state;
+    uint64_t mask = cpu_64bit_mode(state) ? UINT64_MAX : cpu_code_bits(state) == 32 ? UINT32_MAX : UINT16_MAX;
+
+    if (!cpu_real_mode(state) && cpu_cpl(state) > io_privilege_level(state))
+        return general_protection(); /* CR4.PVI and CR4.VME are not advertised */
+    state->interruptibility_state &= ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
+    if (!(state->rflags & RFLAGS_IF))
+        state->interruptibility_state |= BLOCKING_BY_STI;
+    state->rflags = (state->rflags | RFLAGS_IF) & ~RFLAGS_RF;
+    state->rip = (state->rip + insn->length) & mask;
+    return outcome_of(OUTCOME_JUMPED);
 }
