@@ -1,0 +1,72 @@
+/* cmd_list.c: vtsim list: a table of the model, as text or JSON. */
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/cli/cli.h"
+#include "sim/cli/lists.h"
+
+struct list_request {
+    const struct list_topic *topic;
+    enum table_format format;
+};
+
+static int set_topic(void *target, const char *value)
+{
+    struct list_request *request = target;
+    char hint[512];
+    struct suggestions s = {.wanted = value};
+    if (request->topic)
+        return cli_fail(CLI_USAGE, "unexpected '%s': one list at a time", value);
+    for (const struct list_topic *topic = list_topics; topic->name; topic++) {
+        if (!strcmp(topic->name, value)) {
+            request->topic = topic;
+            return CLI_OK;
+        }
+        suggest(&s, topic->name);
+    }
+    suggest_text(&s, hint, sizeof hint);
+    return cli_fail(CLI_USAGE, "there is no list of '%s'%s ('vtsim list --help' names them all)", value,
+                    hint);
+}
+
+static int set_json(void *target, const char *value)
+{
+    (void)value;
+    ((struct list_request *)target)->format = TABLE_JSON;
+    return CLI_OK;
+}
+
+static int run(int argc, char **argv)
+{
+    struct list_request request = {.format = TABLE_TEXT};
+    int status = cli_parse(&cmd_list, argc, argv, &request);
+    if (status == CLI_OK && !request.topic)
+        status = cli_fail(CLI_USAGE, "a list of what? 'vtsim list --help' names them all");
+    if (status != CLI_OK)
+        return status == CLI_HELP_SHOWN ? CLI_OK : status;
+    struct table table;
+    table_init(&table, request.topic->name, "");
+    request.topic->fill(&table);
+    if (!tables_print(stdout, request.format, &table, 1) && table.out_of_memory)
+        status = cli_fail(CLI_INTERNAL, "out of memory");
+    table_free(&table);
+    return status;
+}
+
+static const struct cli_option options[] = {
+    {"json", NULL, "as JSON", set_json},
+    {0},
+};
+
+const struct cli_command cmd_list = {
+    .name = "list",
+    .arguments = "fields|rules|exits|cpus|msrs|costs [--json]",
+    .summary = "what the model knows: fields, rules, exits, profiles, MSRs, costs",
+    .details = "fields: the fields of a VMCS. rules: what a VM entry checks. exits: basic exit reasons. "
+               "cpus: processor profiles.\n"
+               "msrs: model-specific registers. costs: what operations cost in cycles, and where the figure "
+               "comes from.",
+    .options = options,
+    .positional = set_topic,
+    .run = run,
+};

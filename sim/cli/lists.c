@@ -1,0 +1,176 @@
+/* lists.c: fields, rules, exits, profiles, MSRs and costs, each from the table that the model itself uses. */
+#include "sim/cli/lists.h"
+
+#include <inttypes.h>
+
+#include "sim/cpu/features.h"
+#include "vmx_model/checks/checks.h"
+#include "vmx_model/exit_reasons.h"
+#include "vmx_model/vmcs.h"
+#include "vtsim/profile.h"
+
+static void columns(struct table *table, const char *const *names)
+{
+    for (; *names; names++)
+        table_column(table, *names);
+}
+
+const char *list_field_width(unsigned width)
+{
+    static const char *const words[] = {[VMCS_W16] = "16-bit",
+                                        [VMCS_W64] = "64-bit",
+                                        [VMCS_W32] = "32-bit",
+                                        [VMCS_NATURAL] = "natural-width"};
+    return words[width];
+}
+
+const char *list_field_area(unsigned area)
+{
+    static const char *const words[] = {[VMCS_CONTROL] = "control",
+                                        [VMCS_READ_ONLY] = "VM-exit information",
+                                        [VMCS_GUEST] = "guest state",
+                                        [VMCS_HOST] = "host state"};
+    return words[area];
+}
+
+static void fill_fields(struct table *table)
+{
+    columns(table, (const char *const[]){"encoding", "name", "identifier", "width", "area", "access",
+                                         "exists_with", NULL});
+    const struct vmcs_field_info *field;
+    for (size_t i = 0; (field = vmcs_field_at(i)); i++) {
+        table_stringf(table, "0x%04x", field->encoding);
+        table_string(table, field->name);
+        table_string(table, field->identifier);
+        table_string(table, list_field_width(field->width));
+        table_string(table, list_field_area(field->area));
+        table_string(table, field->access == VMCS_RO ? "read only" : "read and write");
+        table_string(table, vmcs_exists_text((enum vmcs_exists)field->exists));
+    }
+}
+
+static void fill_rules(struct table *table)
+{
+    columns(table, (const char *const[]){"id", "phase", "demand", "when", "field", "section", NULL});
+    const struct vmx_rule *rule;
+    for (size_t i = 0; (rule = vmx_rule_at(i)); i++) {
+        char conditions[512];
+        vmx_rule_conditions(rule, conditions, sizeof conditions);
+        const struct vmcs_field_info *field = vmcs_field_at(rule->field);
+        table_string(table, rule->id);
+        table_string(table, vmx_check_phase_name(rule->phase));
+        table_string(table, rule->demand);
+        table_string(table, conditions);
+        table_string(table, field ? field->identifier : NULL);
+        table_string(table, rule->section);
+    }
+}
+
+static void fill_exits(struct table *table)
+{
+    columns(table, (const char *const[]){"reason", "name", "kvm_name", "qualification", NULL});
+    const struct vmx_exit_reason_info *reason;
+    for (size_t i = 0; (reason = vmx_exit_reason_at(i)); i++) {
+        table_integer(table, reason->number);
+        table_string(table, reason->name);
+        table_string(table, *reason->kvm_name ? reason->kvm_name : NULL);
+        table_string(table, *reason->qualification ? reason->qualification : NULL);
+    }
+}
+
+static const char *yes_or_no(bool yes)
+{
+    return yes ? "yes" : "no";
+}
+
+static void add_array(struct table *table, const struct tlb_array_geometry *array)
+{
+    if (array->entries)
+        table_stringf(table, "%u entries, %u ways", array->entries, array->ways);
+    else
+        table_null(table);
+}
+
+static void fill_cpus(struct table *table)
+{
+    columns(table, (const char *const[]){"name", "description", "physical_bits", "linear_bits", "vmx", "ept",
+                                         "vpid", "pcid", "pages_1g", "tlb_4k", "tlb_2m", "tlb_1g",
+                                         "guest_physical_cache", NULL});
+    const struct cpu_profile *profile;
+    for (size_t i = 0; (profile = cpu_profile_at(i)); i++) {
+        table_string(table, profile->name);
+        table_string(table, profile->description);
+        table_integer(table, profile->physical_address_bits);
+        table_integer(table, profile->linear_address_bits);
+        table_string(table, yes_or_no(profile->has_vmx));
+        table_string(table, yes_or_no(profile->has_ept));
+        table_string(table, yes_or_no(profile->has_vpid));
+        table_string(table, yes_or_no(profile->has_pcid));
+        table_string(table, yes_or_no(profile->has_1g_pages));
+        add_array(table, &profile->tlb.main_4k_2m);
+        if (profile->tlb.main_holds_2m)
+            table_string(table, "shared with 4K");
+        else
+            add_array(table, &profile->tlb.large_2m);
+        add_array(table, &profile->tlb.main_1g);
+        add_array(table, &profile->tlb.guest_physical);
+    }
+}
+
+const char *list_msr_access(const struct msr_row *row)
+{
+    bool read_only = row->kind == MSR_CONSTANT || (row->kind == MSR_SPECIAL && !row->write);
+    return read_only ? "read only" : "read and write";
+}
+
+const char *list_msr_feature(const struct msr_row *row)
+{
+#define FEATURE_NAME(name, leaf, reg, bit) [FEATURE_##name] = #name,
+    static const char *const names[] = {CPU_FEATURES(FEATURE_NAME)};
+#undef FEATURE_NAME
+    return row->feature == MSR_ALWAYS ? "always" : names[row->feature];
+}
+
+static void fill_msrs(struct table *table)
+{
+    columns(table, (const char *const[]){"first", "last", "name", "access", "exists_with", NULL});
+    const struct msr_row *row;
+    for (size_t i = 0; (row = msr_row_at(i)); i++) {
+        table_stringf(table, "0x%" PRIx32, row->first);
+        table_stringf(table, "0x%" PRIx32, row->last);
+        table_string(table, row->name);
+        table_string(table, list_msr_access(row));
+        table_string(table, list_msr_feature(row));
+    }
+}
+
+static void add_cost(struct table *table, const char *profile, const char *name, const char *text,
+                     const struct cpu_cost *cost)
+{
+    table_string(table, profile);
+    table_string(table, name);
+    table_string(table, text);
+    table_integer(table, cost->cycles);
+    table_string(table, cost->source);
+}
+
+static void fill_costs(struct table *table)
+{
+    columns(table, (const char *const[]){"cpu", "cost", "of", "cycles", "source", NULL});
+    const struct cpu_profile *profile;
+    for (size_t i = 0; (profile = cpu_profile_at(i)); i++) {
+#define ADD_COST(field, text) add_cost(table, profile->name, #field, text, &profile->cost.field);
+        CPU_COSTS(ADD_COST)
+#undef ADD_COST
+    }
+}
+
+const struct list_topic list_topics[] = {
+    {"fields", "the fields of a VMCS", fill_fields},
+    {"rules", "what a VM entry checks", fill_rules},
+    {"exits", "basic exit reasons", fill_exits},
+    {"cpus", "processor profiles", fill_cpus},
+    {"msrs", "model-specific registers", fill_msrs},
+    {"costs", "what operations cost in cycles, and where the figure comes from", fill_costs},
+    {0},
+};

@@ -1,0 +1,25 @@
+/* lists.h: the tables of the model, as tables to print. For `vtsim list`; `vtsim explain` reads the same
+ * sources. */
+#ifndef VTSIM_SIM_CLI_LISTS_H
+#define VTSIM_SIM_CLI_LISTS_H
+
+#include "sim/cpu/msr.h"
+#include "traces/table.h"
+
+struct list_topic {
+    const char *name, *summary;
+    void (*fill)(struct table *table);
+};
+
+/* Up to one without a name. */
+extern const struct list_topic list_topics[];
+
+/* Words for what the tables hold as numbers. */
+const char *list_field_width(unsigned width); /* enum vmcs_width */
+const char *list_field_area(unsigned area);   /* enum vmcs_area */
+/* Access of an MSR in words: "read only", "read and write". */
+const char *list_msr_access(const struct msr_row *row);
+/* The CPUID feature that an MSR comes with, or "always". */
+const char *list_msr_feature(const struct msr_row *row);
+
+#endif
