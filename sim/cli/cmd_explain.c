@@ -21,14 +21,7 @@ struct term {
     const char *name; /* text without a leading "error", "exit reason", "msr" ... */
     bool is_number, hexadecimal;
     uint64_t number;
-    enum {
-        ANY,
-        ONLY_EXIT,
-        ONLY_ERROR,
-        ONLY_FIELD,
-        ONLY_RULE,
-        ONLY_MSR
-    } only; /* what the leading word asks for */
+    enum kind only; /* what the leading word asks for */
     unsigned found;
     struct suggestions near;
 };
