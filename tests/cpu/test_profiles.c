@@ -1,0 +1,170 @@
+/* test_profiles.c: every profile is consistent in itself: flags, CPUID, CR4, capability MSRs, geometry,
+ * sources. */
+#include "sim/cpu/features.h"
+#include "tests/cpu/execute_fixture.h"
+#include "vmx_model/capabilities.h"
+
+static const struct cpu_profile *profile_at(size_t index)
+{
+    return cpu_profile_at(index);
+}
+
+static void test_find(void **unused)
+{
+    (void)unused;
+    assert_string_equal(cpu_profile_find("skylake")->name, "skylake");
+    assert_string_equal(profile_at(0)->name, "nehalem"); /* oldest first */
+    assert_null(cpu_profile_find("itanium"));
+    assert_null(profile_at(2));
+}
+
+static void test_flags_follow_cpuid(void **unused)
+{
+    const struct cpu_profile *p;
+
+    (void)unused;
+    for (size_t i = 0; (p = profile_at(i)); i++) {
+        assert_int_equal(p->has_vmx, cpu_has_feature(p, FEATURE_VMX));
+        assert_int_equal(p->has_pcid, cpu_has_feature(p, FEATURE_PCID));
+        assert_int_equal(p->has_invpcid, cpu_has_feature(p, FEATURE_INVPCID));
+        assert_int_equal(p->has_smep, cpu_has_feature(p, FEATURE_SMEP));
+        assert_int_equal(p->has_smap, cpu_has_feature(p, FEATURE_SMAP));
+        assert_int_equal(p->has_nx, cpu_has_feature(p, FEATURE_NX));
+        assert_int_equal(p->has_umip, cpu_has_feature(p, FEATURE_UMIP));
+        assert_int_equal(p->has_rdtscp, cpu_has_feature(p, FEATURE_RDTSCP));
+        assert_int_equal(p->has_1g_pages, cpu_has_feature(p, FEATURE_PAGE_1G));
+        uint32_t widths = cpuid_find(p, 0x80000008, 0)->eax;
+        assert_int_equal(widths & 0xff, p->physical_address_bits);
+        assert_int_equal(widths >> 8 & 0xff, p->linear_address_bits);
+        /* what this core does not execute, and a hypervisor's bit */
+        uint32_t ecx = cpuid_find(p, 1, 0)->ecx;
+        assert_false(
+            ecx & (1u << 12 | 1u << 15 | 1u << 26 | 1u << 28 | 1u << 31)); /* FMA PDCM XSAVE AVX hypervisor */
+    }
+}
+
+/* SDM appendix "VMX-Fixed Bits in CR4": bits that may be 1 in VMX operation are those that may be 1 at all.
+ */
+static void test_cr4_fixed1_is_what_cr4_allows(void **unused)
+{
+    const struct cpu_profile *p;
+
+    (void)unused;
+    for (size_t i = 0; (p = profile_at(i)); i++)
+        assert_int_equal(p->vmx.cr4_fixed1, cpu_cr4_allowed(p));
+}
+
+static void expect_control_pair(uint64_t plain, uint64_t true_value, uint32_t default1)
+{
+    /* SDM appendix "Reserved Controls and Default Settings": same allowed 1-settings; default1 bits must be 1
+     * without TRUE. */
+    assert_int_equal(plain >> 32, true_value >> 32);
+    assert_int_equal((uint32_t)plain & default1, default1);
+    assert_int_equal((uint32_t)plain, (uint32_t)true_value | default1);
+    assert_int_equal((uint32_t)plain & ~(plain >> 32), 0);
+}
+
+static void test_control_msrs(void **unused)
+{
+    const struct cpu_profile *p;
+
+    (void)unused;
+    for (size_t i = 0; (p = profile_at(i)); i++) {
+        const struct vmx_capabilities *v = &p->vmx;
+        expect_control_pair(v->pinbased_ctls, v->true_pinbased_ctls, 0x16);
+        expect_control_pair(v->procbased_ctls, v->true_procbased_ctls, 0x0401e172);
+        expect_control_pair(v->exit_ctls, v->true_exit_ctls, 0x36dff);
+        expect_control_pair(v->entry_ctls, v->true_entry_ctls, 0x11ff);
+        assert_int_equal((uint32_t)v->procbased_ctls2, 0);
+        assert_int_equal(v->basic >> 32 & 0x1fff, 4096);
+        assert_int_equal(v->basic >> 50 & 0xf, 6);
+        /* IA32_VMX_MISC[5] is 1 with "unrestricted guest" */
+        if (v->procbased_ctls2 >> 39 & 1)
+            assert_true(v->misc >> 5 & 1);
+        assert_int_equal(vmcs_enum_value(v), v->vmcs_enum);
+    }
+}
+
+static void test_skylake_words(void **unused)
+{
+    const struct vmx_capabilities *v = &cpu_profile_find("skylake")->vmx;
+
+    (void)unused;
+    assert_int_equal(v->basic, 0x00d8100000000004);
+    assert_int_equal(v->ept_vpid_cap, 0x00000f0106334141);
+    assert_int_equal(v->pinbased_ctls, 0x0000007f00000016);
+    assert_int_equal(v->true_exit_ctls & 0xffffffff, 0x36dfb);
+    assert_int_equal(v->true_entry_ctls & 0xffffffff, 0x11fb);
+    assert_int_equal(v->true_procbased_ctls & 0xffffffff, 0x04006172);
+    assert_int_equal(v->misc, 0x60040067);
+}
+
+static void test_costs_and_geometry(void **unused)
+{
+    const struct cpu_profile *p;
+
+    (void)unused;
+    for (size_t i = 0; (p = profile_at(i)); i++) {
+#define HAS_SOURCE(field, text)                                                                              \
+    assert_non_null(p->cost.field.source);                                                                   \
+    assert_true(p->cost.field.cycles > 0);
+        CPU_COSTS(HAS_SOURCE)
+#undef HAS_SOURCE
+        assert_int_equal(p->tlb.main_4k_2m.entries % p->tlb.main_4k_2m.ways, 0);
+        assert_non_null(p->tlb.main_4k_2m.source);
+        assert_int_equal(p->has_1g_pages, p->tlb.main_1g.entries != 0);
+        assert_true(p->tlb.main_holds_2m || p->tlb.large_2m.entries != 0);
+    }
+    p = cpu_profile_find("nehalem"); /* Agesen et al. 2012, Table 1 */
+    assert_int_equal(p->cost.vm_entry.cycles + p->cost.vm_exit.cycles, 1009);
+}
+
+/* SDM volume 2, "CPUID": bits that follow the state, and leaves that are not there. */
+static void test_cpuid_instruction(void **unused)
+{
+    struct fixture *f = fixture_new("skylake");
+    uint32_t out[4], highest[4];
+
+    (void)unused;
+    cpu_cpuid(&f->cpu, 1, 0, out);
+    assert_int_equal(out[0], 0x506e3);
+    assert_true(out[3] >> 9 & 1);
+    f->apic_base &= ~0x800ull;
+    cpu_cpuid(&f->cpu, 1, 0, out);
+    assert_false(out[3] >> 9 & 1);
+    assert_true(out[2] >> 3 & 1);
+    f->cpu.state.msr.misc_enable &= ~(1ull << 18);
+    cpu_cpuid(&f->cpu, 1, 0, out);
+    assert_false(out[2] >> 3 & 1);
+    /* above the maximum: the highest basic leaf */
+    cpu_cpuid(&f->cpu, 0xd, 0, highest);
+    cpu_cpuid(&f->cpu, 0x40000000, 0, out);
+    assert_memory_equal(out, highest, sizeof(out));
+    cpu_cpuid(&f->cpu, 0x80000009, 0, out);
+    assert_memory_equal(out, highest, sizeof(out));
+    /* SYSCALL in 64-bit mode alone */
+    cpu_cpuid(&f->cpu, 0x80000001, 0, out);
+    assert_false(out[3] >> 11 & 1);
+    fixture_long(f, 0);
+    cpu_cpuid(&f->cpu, 0x80000001, 0, out);
+    assert_true(out[3] >> 11 & 1);
+    /* IA32_MISC_ENABLE "Limit CPUID Maxval" */
+    f->cpu.state.msr.misc_enable |= 1ull << 22;
+    cpu_cpuid(&f->cpu, 0, 0, out);
+    assert_int_equal(out[0], 2);
+    fixture_free(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_flags_follow_cpuid),
+        cmocka_unit_test(test_cr4_fixed1_is_what_cr4_allows),
+        cmocka_unit_test(test_control_msrs),
+        cmocka_unit_test(test_skylake_words),
+        cmocka_unit_test(test_costs_and_geometry),
+        cmocka_unit_test(test_cpuid_instruction),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
