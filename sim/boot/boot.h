@@ -11,8 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vtsim/cpu_state.h"
 #include "vtsim/phys_mem.h"
+
+struct cpu_state; /* vtsim/cpu_state.h; not included here: its PF_W is also a name of <elf.h> */
 
 #define BOOT_LOW_MAX (3ull << 30) /* RAM below 4 GiB; the rest goes above */
 #define BOOT_MEMORY_MIN (1ull << 20)

@@ -1,5 +1,6 @@
 /* entry_state.c: Multiboot Specification, "Machine state". */
 #include "sim/boot/boot.h"
+#include "vtsim/cpu_state.h"
 
 #define CODE_SELECTOR 0x08
 #define DATA_SELECTOR 0x10
