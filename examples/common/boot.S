@@ -90,5 +90,6 @@ boot_pd: .skip 16384
 boot_stack_top:
     .globl boot_tss
 boot_tss: .skip 104
+    .globl boot_information
 boot_information: .skip 8
     .section .note.GNU-stack, "", @progbits

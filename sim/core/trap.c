@@ -124,10 +124,7 @@ static void resume(struct core *core, bool go_on)
     const struct core_client *client = core->config.client;
     if (go_on) {
         core->window_wanted = client->wants_interrupt_window(client->opaque);
-        const struct cpu_state *s = core->config.state;
-        bool blocked = s->interruptibility_state & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
-        if (core->window_wanted && (s->rflags & RFLAGS_IF) && !blocked)
-            core->poll_soon = true;
+        core->poll_soon |= core->window_wanted; /* the trap may have opened it; poll knows all that blocks */
         go_on = poll_if_due(core);
         core->window_wanted = go_on && client->wants_interrupt_window(client->opaque);
     }
