@@ -13,6 +13,8 @@ enum {
     CORE_BLOCK_RECORDS = 1 << 17,    /* more than blocks fit in the code buffer at a time */
     CORE_CODE_BUFFER = 32 << 20,     /* bytes */
     CORE_SLICE = 1 << 20,            /* cycles granted to translated code at most */
+    CORE_FILLS_REMEMBERED = 48,
+    CORE_PAGE_FILTER = 4096,
     CORE_TRAP_MEMORY_FAULT = 0x1f0,  /* our own exception numbers, beside the library's 0x100 + intercept code */
 };
 
@@ -61,6 +63,14 @@ struct core {
     uint64_t exported_instructions;
     enum mmu_status fault_status;
     struct mmu_fault fault;
+    /* what the library's cache was filled with since it was last emptied; more than fit: all of it is emptied */
+    struct core_filled {
+        uint64_t page;
+        uint8_t mode;
+        bool fetch;
+    } filled[CORE_FILLS_REMEMBERED];
+    unsigned fills;
+    uint64_t fetched_from[CORE_PAGE_FILTER / 64]; /* a bit for each page, by its low bits, that was filled for fetching */
     uint8_t *control_block; /* outside of guest RAM */
     /* block accounting: state of the translation under way */
     void *tcg_context;

@@ -26,12 +26,58 @@ static void pin_cache_size(struct core *core)
     }
 }
 
+static struct lib_tlb_entry *slot_of(const struct core *core, unsigned mode, uint64_t page)
+{
+    return &core->before->table[mode].entries[page >> 12 & (LIB_TLB_ENTRIES - 1)];
+}
+
+static bool fetched_from(const struct core *core, uint64_t page)
+{
+    uint64_t bit = page >> 12 & (CORE_PAGE_FILTER - 1);
+    return core->fetched_from[bit / 64] >> (bit & 63) & 1;
+}
+
+static void note_fill(struct core *core, uint64_t page, unsigned mode, bool fetch)
+{
+    if (core->fills < CORE_FILLS_REMEMBERED)
+        core->filled[core->fills] = (struct core_filled){page, (uint8_t)mode, fetch};
+    core->fills++;
+    uint64_t bit = page >> 12 & (CORE_PAGE_FILTER - 1);
+    if (fetch)
+        core->fetched_from[bit / 64] |= 1ull << (bit & 63);
+}
+
+/* A world switch seldom finds more than a few entries: emptying those is much less than the library's own way, which
+ * clears its table of jump targets and whole modes. */
+static void drop_remembered(struct core *core)
+{
+    unsigned modes = 0;
+    for (unsigned i = 0; i < core->fills; i++) {
+        const struct core_filled *f = &core->filled[i];
+        memset(slot_of(core, f->mode, f->page), 0xff, sizeof(struct lib_tlb_entry));
+        modes |= 1u << f->mode;
+        if (f->fetch)
+            tb_flush_jmp_cache_x86_64(core->cpu, f->page);
+    }
+    for (unsigned mode = 0; mode < LIB_MMU_MODES; mode++)
+        if (modes >> mode & 1)
+            memset(core->before->mode[mode].victim, 0xff, sizeof core->before->mode[mode].victim);
+}
+
 static void drop_all(void *opaque)
 {
     struct core *core = opaque;
-    pin_cache_size(core);
-    tlb_flush_x86_64(core->cpu);
-    pin_cache_size(core);
+    if (!core->fills)
+        return;
+    if (core->fills <= CORE_FILLS_REMEMBERED) {
+        drop_remembered(core);
+    } else {
+        pin_cache_size(core);
+        tlb_flush_x86_64(core->cpu);
+        pin_cache_size(core);
+    }
+    core->fills = 0;
+    memset(core->fetched_from, 0, sizeof core->fetched_from);
 }
 
 static void drop_entry(struct lib_tlb_entry *entry, uint64_t page)
@@ -49,12 +95,13 @@ static void drop_page(void *opaque, uint64_t linear, unsigned page_bits)
         return;
     }
     uint64_t page = linear & ~0xfffull;
-    for (int i = 0; i < LIB_MMU_MODES; i++) {
-        drop_entry(&core->before->table[i].entries[page >> 12 & (LIB_TLB_ENTRIES - 1)], page);
+    for (unsigned mode = 0; mode < LIB_MMU_MODES; mode++) {
+        drop_entry(slot_of(core, mode, page), page);
         for (int v = 0; v < LIB_VICTIMS; v++)
-            drop_entry(&core->before->mode[i].victim[v], page);
+            drop_entry(&core->before->mode[mode].victim[v], page);
     }
-    tb_flush_jmp_cache_x86_64(core->cpu, page);
+    if (fetched_from(core, page))
+        tb_flush_jmp_cache_x86_64(core->cpu, page);
 }
 
 /* Leaves translated code with the state of the instruction that host_pc is in. */
@@ -64,18 +111,13 @@ static _Noreturn void leave_with_fault(struct core *core, uintptr_t host_pc)
     cpu_loop_exit_restore_x86_64(core->cpu, host_pc);
 }
 
-/* A page that holds translated code is mapped without write permission under any address but the one it was translated
- * from, which the library watches by itself; see code_pages in accounting.c. */
-static int library_rights(uint8_t rights)
+/* The library's cache holds the right to fetch only where a fetch was translated, so that every page that blocks run from is
+ * in fetched_from. A fill for data keeps the right that the page has already. */
+static int library_rights(const struct core *core, uint8_t rights, uint64_t page, unsigned mode, bool fetch)
 {
-    int protection = 0;
-    if (rights & MMU_RIGHT_READ)
-        protection |= 1;
-    if (rights & MMU_RIGHT_WRITE)
-        protection |= 2;
-    if (rights & MMU_RIGHT_EXECUTE)
-        protection |= 4;
-    return protection;
+    bool may_fetch = fetch || slot_of(core, mode, page)->code == page;
+    return (rights & MMU_RIGHT_READ ? 1 : 0) | (rights & MMU_RIGHT_WRITE ? 2 : 0) |
+           (rights & MMU_RIGHT_EXECUTE && may_fetch ? 4 : 0);
 }
 
 static bool translate(struct core *core, uint64_t va, int access, int mmu_index, struct mmu_translation *out)
@@ -107,7 +149,11 @@ bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access,
             return false;
         leave_with_fault(core, host_pc);
     }
-    tlb_set_page_x86_64(cs, va & ~0xfffull, found.physical & ~0xfffull, library_rights(found.rights), mmu_index, 4096);
+    uint64_t page = va & ~0xfffull;
+    bool fetch = access == 2;
+    int rights = library_rights(core, found.rights, page, (unsigned)mmu_index, fetch);
+    tlb_set_page_x86_64(cs, page, found.physical & ~0xfffull, rights, mmu_index, 4096);
+    note_fill(core, page, (unsigned)mmu_index, fetch);
     return true;
 }
 
