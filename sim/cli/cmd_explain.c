@@ -202,7 +202,8 @@ static void print_msr(struct term *term, uint32_t index, const char *name, const
         puts("  vtsim does not model it.");
         return;
     }
-    printf("  Software can %s it. It exists: %s.\n", list_msr_access(row), list_msr_feature(row));
+    printf("  Access: %s. It comes with: %s.\n", list_msr_access(row),
+           row->feature == MSR_ALWAYS ? "every profile" : list_msr_feature(row));
     const struct cpu_profile *profile;
     uint64_t value;
     for (size_t i = 0; (profile = cpu_profile_at(i)); i++)

@@ -17,9 +17,9 @@ static void print_help(const struct cli_command *command)
         char left[64];
         snprintf(left, sizeof left, "--%s%s%s", o->name, o->argument ? " " : "",
                  o->argument ? o->argument : "");
-        printf("  %-28s %s\n", left, o->help);
+        printf("  %-31s %s\n", left, o->help);
     }
-    printf("  %-28s %s\n", "--help", "this text");
+    printf("  %-31s %s\n", "--help", "this text");
     if (command->details)
         printf("\n%s\n", command->details);
 }

@@ -261,7 +261,7 @@ static int set_nographic(void *target, const char *value)
 
 const struct cli_option run_options[] = {
     {"cpu", "PROFILE", "the processor, one of 'vtsim list cpus'; skylake if not given", set_cpu},
-    {"mem", "SIZE", "memory, 1M to 64G; 128M if not given", set_memory},
+    {"mem", "SIZE", "memory, 1M to 64G (a bare number counts MiB); 128M if not given", set_memory},
     {"append", "CMDLINE", "the image's command line", set_append},
     {"module", "FILE[,CMDLINE]", "a boot module; may be repeated", set_module},
     {"serial", "stdio|file:PATH|null", "where the serial port goes; stdio if not given", set_serial},

@@ -58,14 +58,16 @@ static bool contains(const char *text, const char *part)
 void suggest(struct suggestions *s, const char *candidate)
 {
     size_t length = strlen(s->wanted);
-    unsigned distance = edit_distance(s->wanted, candidate), limit = length < 5 ? 1 : (unsigned)length / 3;
+    unsigned distance = edit_distance(s->wanted, candidate), limit = length < 3   ? 1
+                                                                     : length < 9 ? 2
+                                                                                  : (unsigned)length / 3;
     if (length > 2 && contains(candidate, s->wanted) && distance > 1)
         distance = 1; /* a part of a longer name */
     if (!length || distance > limit)
         return;
     size_t place = s->count;
     for (size_t i = 0; i < s->count; i++)
-        if (!strcmp(s->names[i], candidate))
+        if (!edit_distance(s->names[i], candidate)) /* the same name, spelt otherwise */
             return;
     while (place && s->distances[place - 1] > distance)
         place--;
