@@ -288,8 +288,8 @@ static bool iret_would_unblock(const struct cpu *cpu, const struct insn *insn)
  * that masks TF is not stepped; entries into a guest step by the pending debug exceptions of the VMCS. */
 static bool single_steps(const struct cpu *cpu, const struct insn *insn, bool branches_only, uint64_t next)
 {
-    if (insn->id == INSN_VMLAUNCH || insn->id == INSN_VMRESUME)
-        return false;
+    if ((insn->id == INSN_VMLAUNCH || insn->id == INSN_VMRESUME) && cpu->state.rip != next)
+        return false; /* the entry failed after it had loaded guest state: RIP is the host's */
     if (insn->id == INSN_SYSCALL && !(cpu->state.rflags & RFLAGS_TF))
         return false;
     return !branches_only || cpu->state.rip != next; /* SDM "Single-Stepping on Branches" */
