@@ -5,7 +5,10 @@
 
 struct core *core_current;
 
-enum { INTERCEPT_ALL_16 = 0xffff, CONTROL_BLOCK_BYTES = 0x1000 };
+enum { INTERCEPT_ALL_16 = 0xffff };
+#define INTERCEPT_PUSHF (1ull << 16) /* right in translated code */
+#define INTERCEPT_POPF (1ull << 17)
+#define INTERCEPT_MSR (1ull << 28) /* would look into a map in guest memory */
 
 static uc_cpu_x86 library_model(const struct cpu_profile *profile)
 {
@@ -27,7 +30,7 @@ static void ask_for_all_intercepts(struct core *core)
 {
     struct lib_traps *t = core->traps;
     t->control_block = 0;
-    t->intercept = ~0ull & ~(1ull << 28); /* all but MSR accesses, which look into a map in memory */
+    t->intercept = ~(INTERCEPT_MSR | INTERCEPT_PUSHF | INTERCEPT_POPF);
     t->exceptions = ~0u;
     t->cr_read = t->cr_write = t->dr_read = t->dr_write = INTERCEPT_ALL_16;
     core->env->hflags |= LIB_HF_INTERCEPTS;
