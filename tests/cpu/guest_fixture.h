@@ -39,6 +39,22 @@ static inline void check_exited(const struct machine *m, uint32_t reason)
     assert_int_equal(m->cpu.state.rip, HOST_RIP);
 }
 
+#define EPT_AT 0x30000u
+
+/* Identity EPT of 4 KiB pages for the RAM, with the page of one guest-physical address not present. */
+static inline void enable_ept_without(struct machine *m, uint64_t hole)
+{
+    struct vmcs *v = &m->cpu.vmx.vmcs;
+    for (unsigned level = 0; level < 3; level++)
+        poke(m, EPT_AT + 0x1000 * level, (EPT_AT + 0x1000 * (level + 1)) | 7, 8);
+    for (unsigned page = 0; page < RAM_SIZE >> 12; page++) /* write-back */
+        poke(m, EPT_AT + 0x3000 + 8 * page, page == hole >> 12 ? 0 : page << 12 | 0x37, 8);
+    v->primary_proc_based_controls |= PRIMARY_ACTIVATE_SECONDARY_CONTROLS;
+    v->secondary_proc_based_controls |= SECONDARY_ENABLE_EPT;
+    v->ept_pointer = EPT_AT | 3 << 3 | 6; /* four levels, write-back */
+    vmx_update_regime(&m->cpu.vmx);
+}
+
 #define INFORMATION(vector, type) (INTERRUPTION_VALID | (unsigned)(type) << 8 | (vector))
 
 #endif

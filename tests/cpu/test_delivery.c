@@ -91,8 +91,7 @@ static void conforming_handler_stays_at_cpl(void **state)
     FRAME(m, STACK3_TOP - 12, 4, CODE_AT, CODE3, 0x202);
 }
 
-/* --- Faults: vector * 8 + 2 (IDT) + EXT
- * --------------------------------------------------------------------- */
+/* --- Faults: vector * 8 + 2 (IDT) + EXT --- */
 
 static void idt_limit(void **state)
 {

@@ -106,8 +106,7 @@ static void wait_for_sipi_takes_nothing(void **state)
     assert_int_equal(m->nmis_acknowledged + m->interrupts_acknowledged, 0);
 }
 
-/* --- Non-root operation
- * ---------------------------------------------------------------------------------------------- */
+/* --- Non-root operation --- */
 
 static void external_interrupt_exits_whatever_if_says(void **state)
 {

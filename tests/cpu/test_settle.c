@@ -15,8 +15,7 @@ static enum cpu_status settle_kind(struct machine *m, enum cpu_outcome_kind kind
     return cpu_settle(&m->cpu, &outcome, insn);
 }
 
-/* --- Instructions that complete
- * -------------------------------------------------------------------------------- */
+/* --- Instructions that complete --- */
 
 static void done_advances_and_ends_shadows(void **state)
 {
@@ -86,8 +85,7 @@ static void trap_flag_steps_a_system_instruction(void **state)
     assert_true(m->cpu.state.dr6 & 1 << 14);
 }
 
-/* --- Delivery, its cost and its records
- * ------------------------------------------------------------------------ */
+/* --- Delivery, its cost and its records --- */
 
 static void delivery_is_charged_and_recorded(void **state)
 {
@@ -121,8 +119,7 @@ static void real_mode_drops_error_codes(void **state)
     assert_int_equal(m->cpu.state.gpr[GPR_RSP] & 0xffff, STACK0_TOP - 6);
 }
 
-/* --- Double faults: each first event with each second
- * --------------------------------------------------------------- */
+/* --- Double faults: each first event with each second --- */
 
 /* Processor at CPL 3 under 32-bit paging. Handlers run at CPL 3 on the good stack, but the first event's gate
  * is broken so that its delivery raises the second. */

@@ -166,8 +166,23 @@ static void indirect_exit_ends_shadows(void **state)
     assert_int_equal(peek(m, STACK0_TOP, 4), 0x10202);
 }
 
-/* --- Injection
- * ------------------------------------------------------------------------------------------------- */
+/* The stack's page is missing in the EPT: the VM exit comes during event delivery. */
+static void ept_violation_in_delivery(void **state)
+{
+    struct machine *m = *state;
+    enter_guest(m);
+    enable_ept_without(m, STACK0_TOP - 0x1000);
+    raise_event(m, software_interrupt(0x30));
+    check_exited(m, EXIT_REASON_EPT_VIOLATION);
+    const struct vmcs *v = &m->cpu.vmx.vmcs;
+    assert_int_equal(v->guest_physical_address, STACK0_TOP - 4);
+    assert_int_equal(v->exit_qualification & 7, 2); /* a write */
+    assert_int_equal(v->idt_vectoring_information, INFORMATION(0x30, 4));
+    assert_int_equal(v->vm_exit_instruction_length, 2);
+    assert_int_equal(v->guest_rip, CODE_AT);
+}
+
+/* --- Injection --- */
 
 static void injected_event_ignores_the_bitmap(void **state)
 {
@@ -240,8 +255,7 @@ static void pending_debug_exception_after_entry(void **state)
     assert_int_equal(m->cpu.vmx.vmcs.exit_qualification, 2);
 }
 
-/* --- IRET
- * ------------------------------------------------------------------------------------------------------- */
+/* --- IRET --- */
 
 static void iret_fault_reports_nmi_unblocking(void **state)
 {
@@ -259,6 +273,23 @@ static void iret_fault_reports_nmi_unblocking(void **state)
     assert_int_equal(m->cpu.vmx.vmcs.vm_exit_interruption_information,
                      INFORMATION(VECTOR_PF, 3) | INTERRUPTION_ERROR_CODE | INTERRUPTION_NMI_UNBLOCKING);
     assert_int_equal(m->cpu.vmx.vmcs.guest_interruptibility_state & BLOCKING_BY_NMI, 0);
+}
+
+/* "NMI exiting" 0: the exit qualification of the EPT violation says that NMIs were blocked before the IRET.
+ */
+static void iret_ept_violation_reports_nmi_unblocking(void **state)
+{
+    struct machine *m = *state;
+    const struct insn iret = {
+        .id = INSN_IRET, .length = 1, .mode_bits = 32, .operand_bits = 32, .address_bits = 32};
+    enter_guest(m);
+    enable_ept_without(m, STACK0_TOP);
+    m->cpu.state.interruptibility_state = BLOCKING_BY_NMI;
+    cpu_instruction(&m->cpu, &iret);
+    check_exited(m, EXIT_REASON_EPT_VIOLATION);
+    assert_true(m->cpu.vmx.vmcs.exit_qualification & 1 << 12);
+    assert_int_equal(m->cpu.vmx.vmcs.guest_interruptibility_state, 0);
+    assert_false(m->cpu.vmx.vmcs.idt_vectoring_information & INTERRUPTION_VALID);
 }
 
 static void iret_fault_without_blocking_reports_nothing(void **state)
@@ -287,6 +318,7 @@ int main(void)
         TEST(triple_fault_exits_without_vectoring),
         TEST(task_gate_exits_with_vectoring),
         TEST(indirect_exit_ends_shadows),
+        TEST(ept_violation_in_delivery),
         TEST(injected_event_ignores_the_bitmap),
         TEST(injected_software_interrupt_skips_its_length),
         TEST(fault_in_injection_exits_with_vectoring),
@@ -294,6 +326,7 @@ int main(void)
         TEST(injected_double_fault_leads_to_triple_fault),
         TEST(pending_debug_exception_after_entry),
         TEST(iret_fault_reports_nmi_unblocking),
+        TEST(iret_ept_violation_reports_nmi_unblocking),
         TEST(iret_fault_without_blocking_reports_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
