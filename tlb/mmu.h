@@ -1,9 +1,9 @@
 /*
  * mmu.h: address translation for one logical processor. Enter the room here.
  *
- * mmu_translate looks a linear address up in the modelled TLB under the current tags (VPID, PCID, EP4TA), else
- * walks the guest's tables and the EPT, sets accessed and dirty flags, charges cycles and inserts. The outer
- * (emulator's) cache is kept a subset of the modelled TLB by the drop callbacks.
+ * mmu_translate looks a linear address up in the modelled TLB under the current tags (VPID, PCID, EP4TA),
+ * else walks the guest's tables and the EPT, sets accessed and dirty flags, charges cycles and inserts. The
+ * outer (emulator's) cache is kept a subset of the modelled TLB by the drop callbacks.
  *
  * Sources: SDM volume 3A chapter "Paging"; volume 3C "VMX Support for Address Translation".
  */
@@ -32,17 +32,17 @@ enum mmu_access { MMU_READ, MMU_WRITE, MMU_FETCH };
 
 /* How an access is made. */
 struct mmu_mode {
-    bool user;        /* CPL 3, and not an implicit supervisor access (IDT, GDT, LDT, TSS) */
+    bool user;         /* CPL 3, and not an implicit supervisor access (IDT, GDT, LDT, TSS) */
     bool smap_ignored; /* explicit supervisor access with RFLAGS.AC = 1: user pages may be read and written */
 };
 
 enum mmu_status { MMU_OK, MMU_PAGE_FAULT, MMU_EPT_VIOLATION, MMU_EPT_MISCONFIGURATION };
 
 struct mmu_translation {
-    uint64_t physical;  /* host-physical address of the byte */
-    uint8_t rights;     /* MMU_RIGHT_*: what the same mode may do to this page from now on with no further
-                         * bookkeeping; write only when the dirty flags are set already */
-    uint8_t page_bits;  /* 12, 21, 22 or 30: the smaller of the guest's and the EPT's page */
+    uint64_t physical; /* host-physical address of the byte */
+    uint8_t rights;    /* MMU_RIGHT_*: what the same mode may do to this page from now on with no further
+                        * bookkeeping; write only when the dirty flags are set already */
+    uint8_t page_bits; /* 12, 21, 22 or 30: the smaller of the guest's and the EPT's page */
 };
 
 struct mmu_fault {
@@ -57,8 +57,8 @@ struct mmu_regime {
     uint64_t cr0, cr3, cr4, efer;
     uint64_t pdpte[4]; /* PAE paging */
     bool non_root;
-    uint16_t vpid;     /* tag: 0 in root operation and with "enable VPID" off */
-    bool ept;          /* "enable EPT" is on (non-root only) */
+    uint16_t vpid; /* tag: 0 in root operation and with "enable VPID" off */
+    bool ept;      /* "enable EPT" is on (non-root only) */
     uint64_t eptp;
 };
 
@@ -87,41 +87,44 @@ bool mmu_init(struct mmu *mmu, const struct cpu_profile *profile, const struct p
               const struct trace *trace, uint64_t *cycles);
 void mmu_free(struct mmu *mmu);
 
-/* Changes the regime (after MOV CR, a mode change, a VM entry or exit) and drops the outer cache, which has no tags.
- * Invalidates nothing in the modelled TLB: that is the caller's duty through the functions below. */
+/* Changes the regime (after MOV CR, a mode change, a VM entry or exit) and drops the outer cache, which has
+ * no tags. Invalidates nothing in the modelled TLB: that is the caller's duty through the functions below. */
 void mmu_set_regime(struct mmu *mmu, const struct mmu_regime *regime);
 
-/* Translates one byte's address. On a fault *fault is filled and nothing is inserted; what the SDM lets a fault drop
- * (page fault: that linear page; EPT violation: guest-physical and combined mappings) is dropped and recorded.
- * error_code of a page fault is complete. With paging off the linear address is the (guest-)physical one.
- * For a 32-bit linear address outside of 64-bit mode the caller passes it truncated. */
+/* Translates one byte's address. On a fault *fault is filled and nothing is inserted; what the SDM lets a
+ * fault drop (page fault: that linear page; EPT violation: guest-physical and combined mappings) is dropped
+ * and recorded. error_code of a page fault is complete. With paging off the linear address is the
+ * (guest-)physical one. For a 32-bit linear address outside of 64-bit mode the caller passes it truncated. */
 enum mmu_status mmu_translate(struct mmu *mmu, uint64_t linear, enum mmu_access access, struct mmu_mode mode,
                               struct mmu_translation *translation, struct mmu_fault *fault);
 
-/* The model's own accesses to linear memory, at most 16 bytes or any length that crosses at most one page boundary. A
- * write translates both pages before it changes either. size in bytes. Addresses wrap at 32 bits outside of 64-bit mode
- * (regime.efer LMA clear). */
+/* The model's own accesses to linear memory, at most 16 bytes or any length that crosses at most one page
+ * boundary. A write translates both pages before it changes either. size in bytes. Addresses wrap at 32 bits
+ * outside of 64-bit mode (regime.efer LMA clear). */
 enum mmu_status mmu_read(struct mmu *mmu, uint64_t linear, void *to, size_t size, struct mmu_mode mode,
                          struct mmu_fault *fault);
-enum mmu_status mmu_write(struct mmu *mmu, uint64_t linear, const void *from, size_t size, struct mmu_mode mode,
-                          struct mmu_fault *fault);
-/* Would a write be allowed? Translates for writing (and sets A and D as a write does) without changing memory. */
+enum mmu_status mmu_write(struct mmu *mmu, uint64_t linear, const void *from, size_t size,
+                          struct mmu_mode mode, struct mmu_fault *fault);
+/* Would a write be allowed? Translates for writing (and sets A and D as a write does) without changing
+ * memory. */
 enum mmu_status mmu_probe_write(struct mmu *mmu, uint64_t linear, size_t size, struct mmu_mode mode,
                                 struct mmu_fault *fault);
 /* Instruction bytes: reads up to size bytes; *got says how many before a fault. MMU_OK when *got > 0. */
-enum mmu_status mmu_fetch(struct mmu *mmu, uint64_t linear, void *to, size_t size, struct mmu_mode mode, size_t *got,
-                          struct mmu_fault *fault);
-/* Guest-physical accesses by the processor itself in non-root operation (PDPTE load): through EPT when it is on. */
+enum mmu_status mmu_fetch(struct mmu *mmu, uint64_t linear, void *to, size_t size, struct mmu_mode mode,
+                          size_t *got, struct mmu_fault *fault);
+/* Guest-physical accesses by the processor itself in non-root operation (PDPTE load): through EPT when it is
+ * on. */
 enum mmu_status mmu_read_guest_physical(struct mmu *mmu, uint64_t guest_physical, void *to, size_t size,
                                         struct mmu_fault *fault);
 
 /* For a debugger or a report: walks without side effects or statistics. */
 enum mmu_status mmu_peek(const struct mmu *mmu, uint64_t linear, uint64_t *physical);
 
-/* The reserved-bit check of PDPTEs and their loading for PAE paging: SDM "PDPTE Registers". Reads 32 bytes at cr3 through
- * EPT if on. On success fills pdpte. *invalid: a present PDPTE has a reserved bit set (the caller raises #GP or fails
- * the entry). */
-enum mmu_status mmu_load_pdptes(struct mmu *mmu, uint64_t cr3, uint64_t pdpte[4], bool *invalid, struct mmu_fault *fault);
+/* The reserved-bit check of PDPTEs and their loading for PAE paging: SDM "PDPTE Registers". Reads 32 bytes at
+ * cr3 through EPT if on. On success fills pdpte. *invalid: a present PDPTE has a reserved bit set (the caller
+ * raises #GP or fails the entry). */
+enum mmu_status mmu_load_pdptes(struct mmu *mmu, uint64_t cr3, uint64_t pdpte[4], bool *invalid,
+                                struct mmu_fault *fault);
 /* The reserved-bit check alone, for guest PDPTE fields. */
 bool mmu_pdptes_valid(const uint64_t pdpte[4], unsigned physical_address_bits);
 
@@ -131,7 +134,8 @@ void mmu_invlpg(struct mmu *mmu, uint64_t linear); /* current VPID; current PCID
 void mmu_flush_pcid(struct mmu *mmu, int pcid, bool keep_global, enum trace_flush_cause cause);
 /* INVPCID type 0: one address of one PCID, not global. */
 void mmu_flush_pcid_address(struct mmu *mmu, uint16_t pcid, uint64_t linear);
-/* INVVPID and entries and exits with VPID off (linear and combined mappings of that VPID, any PCID and EP4TA). */
+/* INVVPID and entries and exits with VPID off (linear and combined mappings of that VPID, any PCID and
+ * EP4TA). */
 void mmu_flush_vpid(struct mmu *mmu, uint16_t vpid, bool keep_global, enum trace_flush_cause cause);
 void mmu_flush_vpid_address(struct mmu *mmu, uint16_t vpid, uint64_t linear);
 void mmu_flush_all_vpids(struct mmu *mmu); /* INVVPID type 2: all but VPID 0 */
@@ -139,21 +143,22 @@ void mmu_flush_all_vpids(struct mmu *mmu); /* INVVPID type 2: all but VPID 0 */
 void mmu_flush_ept(struct mmu *mmu, uint64_t eptp);
 void mmu_flush_all_ept(struct mmu *mmu);
 
-/* Segmentation (segmentation.c): logical to linear address. ----------------------------------------------------- */
+/* Segmentation (segmentation.c): logical to linear address.
+ * ----------------------------------------------------- */
 
 /* The effective address of a memory operand: base + index * scale + displacement, cut to the address size. */
 uint64_t seg_effective_address(const struct cpu_state *state, const struct insn *insn);
-/* Checks segment (null, type, limit; canonical form in 64-bit mode) and gives the linear address. False: *outcome is the
- * #GP(0) or #SS(0) to raise. */
-bool seg_linear_address(const struct cpu_state *state, enum cpu_segment_index segment, uint64_t offset, size_t size,
-                        enum mmu_access access, uint64_t *linear, struct cpu_outcome *outcome);
-/* The whole way for a memory operand of an instruction: effective address, checks, translation by mmu_read/mmu_write at
- * the current CPL (with RFLAGS.AC for SMAP). False: *outcome is the fault (#PF as event with CR2) or the VM exit
- * (EPT violation, EPT misconfiguration) to take. */
-bool mmu_read_operand(struct mmu *mmu, const struct cpu_state *state, const struct insn *insn, void *to, size_t size,
-                      struct cpu_outcome *outcome);
-bool mmu_write_operand(struct mmu *mmu, const struct cpu_state *state, const struct insn *insn, const void *from,
-                       size_t size, struct cpu_outcome *outcome);
+/* Checks segment (null, type, limit; canonical form in 64-bit mode) and gives the linear address. False:
+ * *outcome is the #GP(0) or #SS(0) to raise. */
+bool seg_linear_address(const struct cpu_state *state, enum cpu_segment_index segment, uint64_t offset,
+                        size_t size, enum mmu_access access, uint64_t *linear, struct cpu_outcome *outcome);
+/* The whole way for a memory operand of an instruction: effective address, checks, translation by
+ * mmu_read/mmu_write at the current CPL (with RFLAGS.AC for SMAP). False: *outcome is the fault (#PF as event
+ * with CR2) or the VM exit (EPT violation, EPT misconfiguration) to take. */
+bool mmu_read_operand(struct mmu *mmu, const struct cpu_state *state, const struct insn *insn, void *to,
+                      size_t size, struct cpu_outcome *outcome);
+bool mmu_write_operand(struct mmu *mmu, const struct cpu_state *state, const struct insn *insn,
+                       const void *from, size_t size, struct cpu_outcome *outcome);
 /* Turns a translation failure into the event or VM exit that it causes. The VM exit has reason 48 or 49,
  * qualification, guest-linear and guest-physical address. */
 struct cpu_outcome mmu_fault_outcome(enum mmu_status status, const struct mmu_fault *fault);

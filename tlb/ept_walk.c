@@ -1,0 +1,134 @@
+/* ept_walk.c: SDM volume 3C, "EPT Translation Mechanism", "EPT Violations", "Accessed and Dirty Flags for
+ * EPT". */
+#include "tlb/walk.h"
+
+#define EPT_ACCESSED 0x100ull
+#define EPT_DIRTY 0x200ull
+#define EPT_PRESENT 7ull
+#define GUEST_PHYSICAL_BEYOND_4_LEVELS 0xffff000000000000ull
+
+static const enum tlb_size level_size[3] = {TLB_4K, TLB_2M, TLB_1G};
+
+/* SDM "Exit Qualification for EPT Violations": bits 2:0 the access, 5:3 what the entries allow. Bits 11:9
+ * belong to the advanced information that no profile advertises, bit 6 to mode-based execute control. */
+static enum mmu_status violation(struct walk *walk, uint64_t guest_physical, unsigned need, unsigned rights,
+                                 enum ept_purpose purpose)
+{
+    *walk->fault = (struct mmu_fault){
+        .linear = purpose == EPT_FOR_PDPTE ? 0 : walk->linear,
+        .guest_physical = guest_physical,
+        .qualification = (uint64_t)need | (uint64_t)rights << 3 | (uint64_t)purpose,
+    };
+    return MMU_EPT_VIOLATION;
+}
+
+static enum mmu_status misconfiguration(struct walk *walk, uint64_t guest_physical)
+{
+    *walk->fault = (struct mmu_fault){.linear = walk->linear, .guest_physical = guest_physical};
+    return MMU_EPT_MISCONFIGURATION;
+}
+
+/* The entries that one EPT walk used, from the PML4E to the one that maps the page. */
+struct ept_path {
+    uint64_t address[4], value[4];
+    unsigned depth;
+};
+
+static void set_flags(const struct walk *walk, struct ept_path *path, bool write)
+{
+    for (unsigned i = 0; i < path->depth; i++) {
+        uint64_t flags = EPT_ACCESSED | (write && i == path->depth - 1 ? EPT_DIRTY : 0);
+        if ((path->value[i] & flags) == flags)
+            continue;
+        path->value[i] |= flags;
+        phys_write64(walk->mmu->mem, path->address[i], path->value[i]);
+    }
+}
+
+/* Fills path and page, or says why not. */
+static enum mmu_status descend(struct walk *walk, uint64_t guest_physical, unsigned need,
+                               enum ept_purpose purpose, struct ept_path *path, struct ept_page *page)
+{
+    uint64_t table = walk->mmu->regime.eptp & TLB_PHYSICAL;
+    page->rights = 7;
+    for (unsigned level = 3;; level--) {
+        uint64_t address = table | (guest_physical >> (12 + 9 * level) & 511) << 3;
+        uint64_t entry = phys_read64(walk->mmu->mem, address);
+        walk->references++;
+        if (!(entry & EPT_PRESENT))
+            return violation(walk, guest_physical, need, 0, purpose);
+        if (ept_misconfigured(walk->mmu->profile, entry, level))
+            return misconfiguration(walk, guest_physical);
+        path->address[path->depth] = address;
+        path->value[path->depth++] = entry;
+        page->rights &= (unsigned)(entry & EPT_PRESENT);
+        if (ept_maps_page(entry, level)) {
+            page->size = level_size[level];
+            uint64_t offset = (1ull << tlb_size_bits[page->size]) - 1;
+            page->physical = (entry & TLB_PHYSICAL & ~offset) | (guest_physical & offset);
+            return MMU_OK;
+        }
+        table = entry & TLB_PHYSICAL;
+    }
+}
+
+static enum mmu_status ept_walk(struct walk *walk, uint64_t guest_physical, unsigned need,
+                                enum ept_purpose purpose, struct ept_page *page)
+{
+    struct ept_path path = {.depth = 0};
+    /* With 4-level EPT bits 51:48 must be zero. */
+    if (guest_physical & GUEST_PHYSICAL_BEYOND_4_LEVELS)
+        return violation(walk, guest_physical, need, 0, purpose);
+    enum mmu_status status = descend(walk, guest_physical, need, purpose, &path, page);
+    if (status != MMU_OK || walk->quiet)
+        return status;
+    if ((page->rights & need) != need)
+        return violation(walk, guest_physical, need, page->rights, purpose);
+    page->dirty = false;
+    if (walk->mmu->tlb->current.ept_accessed_dirty) {
+        set_flags(walk, &path, (need & EPT_NEED_WRITE) != 0);
+        page->dirty = (path.value[path.depth - 1] & EPT_DIRTY) != 0;
+    }
+    return MMU_OK;
+}
+
+/* A cached mapping serves if it allows the access and no dirty flag is to be set. */
+static bool use_cached(const struct walk *walk, struct tlb_hit hit, uint64_t guest_physical, unsigned need,
+                       struct ept_page *page)
+{
+    struct tlb *tlb = walk->mmu->tlb;
+    uint64_t frame = hit.array->frame[hit.index];
+    page->rights = (unsigned)(frame >> TLB_EPT_SHIFT) & 7u;
+    page->dirty = (frame & TLB_EPT_DIRTY) != 0;
+    if ((page->rights & need) != need ||
+        ((need & EPT_NEED_WRITE) && tlb->current.ept_accessed_dirty && !page->dirty))
+        return false;
+    page->size = (enum tlb_size)(hit.array->where[hit.index] >> TLB_SIZE_SHIFT & 3);
+    uint64_t offset = (1ull << tlb_size_bits[page->size]) - 1;
+    page->physical = (frame & TLB_PHYSICAL & ~offset) | (guest_physical & offset);
+    tlb_touch(tlb, hit);
+    return true;
+}
+
+enum mmu_status ept_access(struct walk *walk, uint64_t guest_physical, unsigned need,
+                           enum ept_purpose purpose, struct ept_page *page)
+{
+    struct tlb *tlb = walk->mmu->tlb;
+    struct tlb_hit hit;
+    bool beyond = (guest_physical & GUEST_PHYSICAL_BEYOND_4_LEVELS) != 0;
+    if (walk->quiet)
+        return ept_walk(walk, guest_physical, need, purpose, page);
+    if (!beyond && tlb_find_guest_physical(tlb, guest_physical, &hit) &&
+        use_cached(walk, hit, guest_physical, need, page))
+        return MMU_OK;
+    enum mmu_status status = ept_walk(walk, guest_physical, need, purpose, page);
+    if (status != MMU_OK)
+        return status;
+    struct tlb_dropped replaced = {0};
+    tlb_drop_guest_physical_address(tlb, guest_physical, &replaced);
+    tlb_insert_guest_physical(tlb, guest_physical,
+                              (page->physical & TLB_PHYSICAL) | (uint64_t)page->rights << TLB_EPT_SHIFT |
+                                  (page->dirty ? TLB_EPT_DIRTY : 0),
+                              page->size);
+    return MMU_OK;
+}

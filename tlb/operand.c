@@ -1,0 +1,76 @@
+/* operand.c: a memory operand of an instruction, from its encoding to the bytes; and what a failed
+ * translation becomes. */
+#include "tlb/mmu.h"
+
+#define EXIT_REASON_EPT_VIOLATION 48u
+#define EXIT_REASON_EPT_MISCONFIGURATION 49u
+#define QUALIFICATION_LINEAR_VALID (1ull << 7)
+
+/* SDM volume 3A, "Access Rights": explicit accesses; RFLAGS.AC lifts SMAP for supervisor mode. */
+static struct mmu_mode mode_of(const struct cpu_state *state)
+{
+    bool user = cpu_cpl(state) == 3;
+    return (struct mmu_mode){.user = user, .smap_ignored = !user && (state->rflags & RFLAGS_AC)};
+}
+
+static bool operand_address(const struct cpu_state *state, const struct insn *insn, size_t size,
+                            enum mmu_access access, uint64_t *linear, struct cpu_outcome *outcome)
+{
+    return seg_linear_address(state, (enum cpu_segment_index)insn->segment,
+                              seg_effective_address(state, insn), size, access, linear, outcome);
+}
+
+bool mmu_read_operand(struct mmu *mmu, const struct cpu_state *state, const struct insn *insn, void *to,
+                      size_t size, struct cpu_outcome *outcome)
+{
+    struct mmu_fault fault;
+    uint64_t linear;
+    if (!operand_address(state, insn, size, MMU_READ, &linear, outcome))
+        return false;
+    enum mmu_status status = mmu_read(mmu, linear, to, size, mode_of(state), &fault);
+    if (status != MMU_OK)
+        *outcome = mmu_fault_outcome(status, &fault);
+    return status == MMU_OK;
+}
+
+bool mmu_write_operand(struct mmu *mmu, const struct cpu_state *state, const struct insn *insn,
+                       const void *from, size_t size, struct cpu_outcome *outcome)
+{
+    struct mmu_fault fault;
+    uint64_t linear;
+    if (!operand_address(state, insn, size, MMU_WRITE, &linear, outcome))
+        return false;
+    enum mmu_status status = mmu_write(mmu, linear, from, size, mode_of(state), &fault);
+    if (status != MMU_OK)
+        *outcome = mmu_fault_outcome(status, &fault);
+    return status == MMU_OK;
+}
+
+static struct cpu_outcome page_fault(const struct mmu_fault *fault)
+{
+    struct cpu_outcome outcome = outcome_fault_code(VECTOR_PF, fault->error_code);
+    outcome.event.cr2 = fault->linear;
+    return outcome;
+}
+
+/* SDM volume 3C, "Information for VM Exits Due to ... EPT": the guest-linear address is saved for EPT
+ * violations whose qualification has bit 7 set; a misconfiguration has no qualification. */
+struct cpu_outcome mmu_fault_outcome(enum mmu_status status, const struct mmu_fault *fault)
+{
+    struct vm_exit exit = {.guest_physical_address = fault->guest_physical};
+    switch (status) {
+    case MMU_PAGE_FAULT:
+        return page_fault(fault);
+    case MMU_EPT_VIOLATION:
+        exit.reason = EXIT_REASON_EPT_VIOLATION;
+        exit.qualification = fault->qualification;
+        exit.guest_linear_address = fault->qualification & QUALIFICATION_LINEAR_VALID ? fault->linear : 0;
+        return outcome_vm_exit(&exit);
+    case MMU_EPT_MISCONFIGURATION:
+        exit.reason = EXIT_REASON_EPT_MISCONFIGURATION;
+        return outcome_vm_exit(&exit);
+    case MMU_OK:
+        break;
+    }
+    return outcome_of(OUTCOME_DONE);
+}

@@ -1,0 +1,66 @@
+/* regime.c: what the lookups and walks need of the regime, worked out once for each change of it. */
+#include "tlb/tlb.h"
+
+#define EPTP_ACCESSED_DIRTY (1ull << 6)
+#define EPTP_ADDRESS 0x000ffffffffff000ull
+
+/* The bits that translation depends on: a change of CR0.TS or CR4.OSFXSR need not empty the outer cache. */
+#define REGIME_CR0 (CR0_PG | CR0_WP)
+#define REGIME_CR4 (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP)
+#define REGIME_EFER (EFER_LMA | EFER_NXE)
+
+static bool same_translation(const struct mmu_regime *a, const struct mmu_regime *b)
+{
+    bool same = !((a->cr0 ^ b->cr0) & REGIME_CR0) && a->cr3 == b->cr3 && !((a->cr4 ^ b->cr4) & REGIME_CR4) &&
+                !((a->efer ^ b->efer) & REGIME_EFER) && a->non_root == b->non_root && a->vpid == b->vpid &&
+                a->ept == b->ept && a->eptp == b->eptp;
+    for (unsigned i = 0; i < 4; i++)
+        same = same && a->pdpte[i] == b->pdpte[i];
+    return same;
+}
+
+/* SDM volume 3A, "Paging Modes and Control Bits". */
+static enum tlb_paging paging_of(const struct mmu_regime *regime)
+{
+    if (!(regime->cr0 & CR0_PG))
+        return TLB_PAGING_NONE;
+    if (!(regime->cr4 & CR4_PAE))
+        return TLB_PAGING_32BIT;
+    return regime->efer & EFER_LMA ? TLB_PAGING_4LEVEL : TLB_PAGING_PAE;
+}
+
+static struct tlb_current derive(const struct mmu_regime *regime)
+{
+    enum tlb_paging paging = paging_of(regime);
+    bool on = paging != TLB_PAGING_NONE;
+    uint64_t ep4ta = regime->ept ? (regime->eptp & EPTP_ADDRESS) >> 12 : 0;
+    uint64_t kind = regime->ept ? TRACE_MAPPING_COMBINED : TRACE_MAPPING_LINEAR;
+    /* SDM volume 3A, "Process-Context Identifiers (PCIDs)": 000H while CR4.PCIDE = 0. */
+    uint64_t pcid = regime->cr4 & CR4_PCIDE ? regime->cr3 & 0xfff : 0;
+
+    return (struct tlb_current){
+        .where = TLB_VALID | pcid << TLB_PCID_SHIFT,
+        .context = ep4ta | (uint64_t)regime->vpid << TLB_VPID_SHIFT | kind << TLB_KIND_SHIFT,
+        .guest_physical_context = ep4ta | (uint64_t)TRACE_MAPPING_GUEST_PHYSICAL << TLB_KIND_SHIFT,
+        .paging = paging,
+        .identity = !on && !regime->ept,
+        .ept = regime->ept,
+        .ept_accessed_dirty = regime->ept && (regime->eptp & EPTP_ACCESSED_DIRTY),
+        .write_protect = (regime->cr0 & CR0_WP) != 0,
+        .smep = on && (regime->cr4 & CR4_SMEP),
+        .smap = on && (regime->cr4 & CR4_SMAP),
+        .nx = (paging == TLB_PAGING_PAE || paging == TLB_PAGING_4LEVEL) && (regime->efer & EFER_NXE),
+        .global_pages = on && (regime->cr4 & CR4_PGE),
+    };
+}
+
+void mmu_set_regime(struct mmu *mmu, const struct mmu_regime *regime)
+{
+    bool same = same_translation(&mmu->regime, regime);
+    mmu->regime = *regime;
+    if (same)
+        return;
+    mmu->tlb->current = derive(regime);
+    if (mmu->outer.drop_all)
+        mmu->outer.drop_all(mmu->outer.opaque);
+}

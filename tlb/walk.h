@@ -1,0 +1,83 @@
+/*
+ * walk.h: one translation by the tables in memory: the guest's paging structures and the EPT.
+ *
+ * Inside the room only. A walk collects what it read, so that accessed and dirty flags are set once it is
+ * known that the access is allowed.
+ */
+#ifndef VTSIM_TLB_WALK_H
+#define VTSIM_TLB_WALK_H
+
+#include "tlb/tlb.h"
+
+/* One guest paging-structure entry that the walk used. */
+struct walk_entry {
+    uint64_t guest_physical;
+    uint64_t physical;
+    uint64_t value;
+};
+
+struct walk {
+    const struct mmu *mmu;
+    struct mmu_fault *fault;
+    uint64_t linear;
+    enum mmu_access access;
+    struct mmu_mode mode;
+    bool quiet; /* mmu_peek: no rights, no flags, nothing cached */
+    unsigned references;
+    unsigned entry_size; /* bytes of a guest entry: 4 or 8 */
+    unsigned depth;
+    struct walk_entry entry[4];
+    /* The result of the guest's tables. */
+    uint64_t flags;          /* TLB_USER, TLB_WRITE, TLB_NX, TLB_DIRTY */
+    uint64_t guest_physical; /* of the byte */
+    enum tlb_size size;      /* of the guest's page; TLB_1G with paging off */
+    bool global;
+};
+
+/* Why the EPT is used: bits 7 and 8 of the exit qualification. SDM "Exit Qualification for EPT Violations".
+ */
+enum ept_purpose {
+    EPT_FOR_PDPTE = 0,
+    EPT_FOR_PAGING_STRUCTURE = 1 << 7,
+    EPT_FOR_LINEAR_ADDRESS = 1 << 7 | 1 << 8,
+};
+
+#define EPT_NEED_READ 1u
+#define EPT_NEED_WRITE 2u
+#define EPT_NEED_FETCH 4u
+
+struct ept_page {
+    uint64_t physical; /* of the byte */
+    enum tlb_size size;
+    unsigned rights; /* AND of bits 2:0 of the entries used */
+    bool dirty;
+};
+
+/* walk.c: the whole of it. *physical, *frame: as in tlb.h; *size: of the mapping. */
+enum mmu_status walk_linear(struct walk *walk, uint64_t *frame, enum tlb_size *size);
+enum mmu_status walk_page_fault(struct walk *walk, uint32_t error_code);
+/* Reads the guest entry at a guest-physical address and notes it. */
+enum mmu_status walk_read_entry(struct walk *walk, uint64_t guest_physical, uint64_t *value);
+
+enum mmu_status walk_32bit(struct walk *walk);
+enum mmu_status walk_pae(struct walk *walk);
+enum mmu_status walk_4level(struct walk *walk);
+/* Entries of 64 bits from the table at guest_physical, of level (0: page table) down; always_reserved: bits
+ * that are reserved in every entry. */
+enum mmu_status walk_levels(struct walk *walk, uint64_t table, unsigned level, uint64_t always_reserved);
+
+/* ept_walk.c: guest-physical to physical, through the cached guest-physical mappings. need: EPT_NEED_*, as in
+ * bits 2:0 of the exit qualification. */
+enum mmu_status ept_access(struct walk *walk, uint64_t guest_physical, unsigned need,
+                           enum ept_purpose purpose, struct ept_page *page);
+/* ept_misconfiguration.c: is a present entry of that level (3: PML4E ... 0: PTE) misconfigured? */
+bool ept_misconfigured(const struct cpu_profile *profile, uint64_t entry, unsigned level);
+bool ept_maps_page(uint64_t entry, unsigned level);
+
+/* Bits above the physical-address width, up to bit 51. */
+static inline uint64_t beyond_physical_width(const struct cpu_profile *profile)
+{
+    return 0x000fffffffffffffull & ~((1ull << profile->physical_address_bits) - 1);
+}
+
+#endif
