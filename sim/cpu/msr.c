@@ -212,13 +212,6 @@ bool cpu_write_msr(struct cpu *cpu, uint32_t index, uint64_t value)
     return true;
 }
 
-const char *msr_unsupported(uint32_t index, uint64_t value)
-{
-    if (index == MSR_DEBUGCTL && value & DEBUGCTL_BTF)
-        return "WRMSR to IA32_DEBUGCTL sets BTF: single-stepping on branches is not modelled";
-    return NULL;
-}
-
 /* SDM volume 3A, table "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT"; volume 3A,
  * "Page Attribute Table", power-up value. MTRRs are disabled; their values are undefined there and 0 here. */
 void msr_reset(struct cpu *cpu)

@@ -79,8 +79,6 @@ const struct msr_row *msr_row_at(size_t index);
 const struct msr_row *msr_find(const struct cpu_profile *profile, uint32_t index);
 /* Puts stored MSRs and those of the state to their power-on values. */
 void msr_reset(struct cpu *cpu);
-/* A value that WRMSR accepts and that needs what is not modelled: what it is, else null. */
-const char *msr_unsupported(uint32_t index, uint64_t value);
 
 /* msr_special.c: rows that need more than storage. */
 bool msr_read_tsc(struct cpu *cpu, uint32_t index, uint64_t *value);

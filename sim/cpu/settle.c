@@ -314,6 +314,9 @@ enum cpu_status cpu_instruction(struct cpu *cpu, const struct insn *insn)
 enum cpu_status cpu_exception(struct cpu *cpu, const struct cpu_event *event)
 {
     const struct cpu_outcome outcome = {.kind = OUTCOME_EVENT, .event = *event};
+    if (event->vector == VECTOR_DB && cpu->state.msr.debugctl & DEBUGCTL_BTF)
+        return stop(cpu, CPU_UNSUPPORTED,
+                    "RFLAGS.TF with IA32_DEBUGCTL.BTF: single-stepping on branches is not modelled for translated code");
     return cpu_settle(cpu, &outcome, NULL);
 }
 
