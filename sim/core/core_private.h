@@ -61,6 +61,11 @@ struct core {
     bool exported_rf;
     uint64_t exported_rip;
     uint64_t exported_instructions;
+    enum core_fill_failure {
+        FILL_FAULT,         /* fault_status and fault */
+        FILL_NOT_CANONICAL,
+        FILL_NO_CODE,       /* a fetch from where no RAM is: all ones, which is no instruction */
+    } fill_failure;
     enum mmu_status fault_status;
     struct mmu_fault fault;
     /* what the library's cache was filled with since it was last emptied; more than fit: all of it is emptied */

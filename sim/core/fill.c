@@ -126,13 +126,15 @@ static bool translate(struct core *core, uint64_t va, int access, int mmu_index,
     enum mmu_access kind = access == 2 ? MMU_FETCH : access == 1 ? MMU_WRITE : MMU_READ;
     bool bits64 = (core->env->hflags & LIB_HF_CS64) != 0;
     uint64_t linear = bits64 ? va : (uint32_t)va;
-    if (bits64 && !cpu_canonical48(linear)) {
-        core->fault_status = MMU_OK; /* no translation failure: a general-protection or stack fault */
-        core->fault.linear = linear;
+    core->fill_failure = FILL_NOT_CANONICAL; /* no page fault: a general-protection or stack fault */
+    if (bits64 && !cpu_canonical48(linear))
         return false;
-    }
+    core->fill_failure = FILL_FAULT;
     core->fault_status = mmu_translate(core->config.mmu, linear, kind, mode, out, &core->fault);
-    return core->fault_status == MMU_OK;
+    if (core->fault_status != MMU_OK)
+        return false;
+    core->fill_failure = FILL_NO_CODE;
+    return kind != MMU_FETCH || phys_ram(core->config.mem, out->physical & ~0xfffull, 4096);
 }
 
 bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access, int mmu_index, bool probe,

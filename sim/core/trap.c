@@ -81,15 +81,26 @@ static bool deliver_non_canonical(struct core *core)
     return deliver_exception(core, vector);
 }
 
+static bool fill_failed(struct core *core)
+{
+    const struct core_client *client = core->config.client;
+    switch (core->fill_failure) {
+    case FILL_NOT_CANONICAL:
+        return deliver_non_canonical(core);
+    case FILL_NO_CODE:
+        return deliver_exception(core, VECTOR_UD);
+    case FILL_FAULT:
+        break;
+    }
+    return client->memory_fault(client->opaque, core->fault_status, &core->fault);
+}
+
 static bool dispatch(struct core *core, uint32_t number)
 {
     const struct core_client *client = core->config.client;
     const struct core_block *block = &core->blocks[*core->current_block];
-    if (number == CORE_TRAP_MEMORY_FAULT) {
-        if (core->fault_status == MMU_OK)
-            return deliver_non_canonical(core);
-        return client->memory_fault(client->opaque, core->fault_status, &core->fault);
-    }
+    if (number == CORE_TRAP_MEMORY_FAULT)
+        return fill_failed(core);
     if (block->substituted && block->pc == core->env->rip + core->env->seg[SEG_CS].base)
         return client->instruction(client->opaque, &block->insn);
     if (number != TRAP_EXCEPTION_FIRST + VECTOR_UD && number >= TRAP_EXCEPTION_FIRST && number <= TRAP_EXCEPTION_LAST)
@@ -151,6 +162,8 @@ bool __wrap_x86_cpu_exec_interrupt_x86_64(void *cpu, int request)
         return __real_x86_cpu_exec_interrupt_x86_64(cpu, request);
     if (core->stop)
         return false;
+    if (core->partial_block)
+        core_charge(core);
     if (*core->budget >= 0 && !core->poll_soon && !window_open(core))
         return false;
     return core_between_blocks(core);

@@ -149,7 +149,7 @@ static const struct row rows[] = {
     ROW("\x67\x8b\x46\x10", 2, UNKNOWN),
     ROW("\x0f\x10\x44\x24\x10", 6, UNKNOWN),
     ROW("\xfa", ALL, UNKNOWN),
-    ROW("\xfb", ALL, UNKNOWN),
+    ROW("\xfb", ALL, STI),
     ROW("\x0f\x0d\x08", ALL, UNKNOWN),
     ROW("\xf3\x0f\xb8\xc1", ALL, UNKNOWN),
 };
