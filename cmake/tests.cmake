@@ -25,3 +25,7 @@ if(CMOCKA_FOUND)
     set_tests_properties(core.${name} PROPERTIES TIMEOUT 120 LABELS core)
   endforeach()
 endif()
+
+# Dependencies run one way.
+add_test(NAME dependencies COMMAND bash ${PROJECT_SOURCE_DIR}/tests/dependencies.sh ${PROJECT_SOURCE_DIR})
+set_tests_properties(dependencies PROPERTIES LABELS unit)
