@@ -107,10 +107,12 @@ struct cpu_outcome vmx_exit(struct vmx *vmx, const struct vm_exit *exit)
 {
     const uint64_t guest_rip = vmx->state->rip;
     const uint16_t vpid = vmcs_current_vpid(&vmx->vmcs);
+    const uint64_t start = *vmx->cycles;
+    /* Time passes in the exit before the guest's state is saved, so the saved preemption timer counts it; how much of the
+     * exit comes before is assumed. */
+    *vmx->cycles += vmx->profile->cost.vm_exit.cycles;
     record(vmx, exit);
     vmx_save_guest_state(vmx, exit);
-    const uint64_t start = *vmx->cycles;
-    *vmx->cycles += vmx->profile->cost.vm_exit.cycles;
     leave_non_root_operation(vmx);
     if (caused_by_nmi(exit))
         vmx->state->interruptibility_state |= BLOCKING_BY_NMI;

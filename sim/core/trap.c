@@ -124,10 +124,10 @@ static bool poll_if_due(struct core *core)
     return client->poll(client->opaque);
 }
 
+/* Something waits, and no shadow hides it: whether RFLAGS.IF matters to it poll knows. */
 static bool window_open(const struct core *core)
 {
-    return core->window_wanted && (core->env->rflags & RFLAGS_IF) &&
-           !(core->env->hflags & LIB_HF_INHIBIT_INTERRUPTS);
+    return core->window_wanted && !(core->env->hflags & LIB_HF_INHIBIT_INTERRUPTS);
 }
 
 static void resume(struct core *core, bool go_on)

@@ -233,7 +233,8 @@ static void retire(struct cpu *cpu, const struct insn *insn, bool jumped)
     }
     if (insn->id != INSN_IRET)
         state->rflags &= ~RFLAGS_RF;
-    state->interruptibility_state &= ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
+    if (insn->id != INSN_STI)
+        state->interruptibility_state &= ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
 }
 
 static enum cpu_status settle(struct cpu *cpu, const struct cpu_outcome *outcome, const struct insn *insn,
