@@ -39,7 +39,8 @@ static bool permitted_by_map(struct cpu *cpu, uint16_t port, unsigned size, stru
         !read_task_state(cpu, (uint32_t)base + port / 8, &bits, outcome))
         return false;
     *outcome = general_protection();
-    return !(bits >> (port & 7) & ((1u << size) - 1));
+    const uint32_t denied = (uint32_t)bits >> (port & 7);
+    return !(denied & ((1u << size) - 1));
 }
 
 static unsigned string_gpr(const struct insn *insn)
