@@ -137,15 +137,16 @@ static bool is_fragment(uint64_t where, uint64_t frame)
     return (frame >> TLB_GUEST_SIZE_SHIFT & 3) > (uint64_t)size_of(where);
 }
 
-void tlb_remove(struct tlb *tlb, struct tlb_hit hit, struct tlb_dropped *dropped)
+/* Removes the entry of that set: without a division, for the scans. */
+static inline void remove_from(struct tlb *tlb, struct tlb_array *array, uint32_t set, uint32_t index,
+                               struct tlb_dropped *dropped)
 {
-    struct tlb_array *array = hit.array;
-    uint64_t where = array->where[hit.index], context = array->context[hit.index];
-    array->where[hit.index] = 0;
-    array->used[hit.index / array->ways]--;
+    uint64_t where = array->where[index], context = array->context[index];
+    array->where[index] = 0;
+    array->used[set]--;
     tlb->live[size_of(where)]--;
     tlb->vpid_live[context >> TLB_VPID_SHIFT & 0xff]--;
-    tlb->fragments -= is_fragment(where, array->frame[hit.index]);
+    tlb->fragments -= is_fragment(where, array->frame[index]);
     dropped->count++;
     dropped->global += (where & TLB_GLOBAL) != 0;
     if (is_current(tlb, where, context)) {
@@ -153,6 +154,11 @@ void tlb_remove(struct tlb *tlb, struct tlb_hit hit, struct tlb_dropped *dropped
         dropped->linear = linear_of(where);
         dropped->size = size_of(where);
     }
+}
+
+void tlb_remove(struct tlb *tlb, struct tlb_hit hit, struct tlb_dropped *dropped)
+{
+    remove_from(tlb, hit.array, hit.index / hit.array->ways, hit.index, dropped);
 }
 
 static void remove_guest_physical(struct tlb *tlb, uint32_t index, struct tlb_dropped *dropped)
@@ -259,7 +265,7 @@ static void drop_scan(struct tlb *tlb, struct tlb_array *array, const struct tlb
                     (linear_of(where) ^ *fragment_of) << 16 >> (16 + bits))
                     continue;
             }
-            tlb_remove(tlb, (struct tlb_hit){array, i}, dropped);
+            remove_from(tlb, array, set, i, dropped);
         }
     }
 }
