@@ -87,9 +87,9 @@ bool mmu_init(struct mmu *mmu, const struct cpu_profile *profile, const struct p
               const struct trace *trace, uint64_t *cycles);
 void mmu_free(struct mmu *mmu);
 
-/* Changes the regime (after MOV CR, a mode change, a VM entry or exit) and drops the outer cache, which has no tags, if
- * the change matters to translation. Invalidates nothing in the modelled TLB: that is the caller's duty through the
- * functions below. */
+/* Changes the regime (after MOV CR, a mode change, a VM entry or exit) and drops the outer cache, which has
+ * no tags, if the change matters to translation. Invalidates nothing in the modelled TLB: that is the
+ * caller's duty through the functions below. */
 void mmu_set_regime(struct mmu *mmu, const struct mmu_regime *regime);
 
 /* Translates one byte's address. On a fault *fault is filled and nothing is inserted; what the SDM lets a
