@@ -9,3 +9,6 @@ target_link_libraries(vtsim_core PUBLIC vtsim_model PkgConfig::CAPSTONE unicorn_
 foreach(function ${VTSIM_WRAPPED_FUNCTIONS})
   target_link_options(vtsim_core INTERFACE -Wl,--wrap=${function}_x86_64)
 endforeach()
+if(VTSIM_SANITIZE MATCHES address)
+  target_sources(vtsim_core INTERFACE ${PROJECT_SOURCE_DIR}/tests/leaks_of_unicorn.c)
+endif()

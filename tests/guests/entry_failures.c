@@ -1,12 +1,18 @@
 /*
  * entry_failures: a hypervisor whose VM entries fail, each in another phase: what it can see of that, and
  * what standard error tells a person. Then the same VMCS, put right, is entered. SDM "VM Entries",
- * "VM-Instruction Error Numbers". expect: status 0 expect: error pin_based_controls_allowed expect: error
- * host_cs_selector expect: error guest_cr0_pg_needs_pe expect: error guest_cs_db expect: error SDM "Checks on
- * VM-Execution Control Fields" expect: error SDM "Checks on Guest Control Registers, Debug Registers, and
- * MSRs" expect: error SDM "Checks on Guest Segment Registers" expect: error Guest CR0 (6800H) =
- * 0000000080000020H
+ * "VM-Instruction Error Numbers".
  */
+/* expect: status 0 */
+/* expect: error pin_based_controls_allowed */
+/* expect: error host_cs_selector_not_null */
+/* expect: error guest_cr0_pg_needs_pe */
+/* expect: error guest_cs_db */
+/* expect: error SDM "Checks on VMX Controls: VM-Execution Control Fields" */
+/* expect: error SDM "Checks on Host Segment and Descriptor-Table Registers" */
+/* expect: error SDM "Checks on Guest Control Registers, Debug Registers, and MSRs" */
+/* expect: error SDM "Checks on Guest Segment Registers" */
+/* expect: error Guest CR0 (6800H) = 0000000080000020H */
 #include "trap.h"
 #include "vmx.h"
 

@@ -1,8 +1,8 @@
 /*
  * exceptions: each is raised by one instruction and looked at in its handler: vector, error code, RIP, CR2.
  * SDM volume 3A "Exception and Interrupt Reference".
- * expect: status 0
  */
+/* expect: status 0 */
 #include "trap.h"
 
 enum {

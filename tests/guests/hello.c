@@ -1,8 +1,6 @@
-/*
- * hello: prints and powers off.
- * expect: status 0
- * expect: output Hello from a guest.
- */
+/* hello: prints and powers off. */
+/* expect: status 0 */
+/* expect: output Hello from a guest. */
 #include "trap.h"
 
 int main(void)

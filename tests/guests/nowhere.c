@@ -1,7 +1,7 @@
-/*
- * nowhere: jumps to an address that is mapped but has no memory behind it. The bus gives ones: FFH FFH is no
- * instruction, and there is no IDT for the #UD. expect: status 6 expect: error triple fault
+/* nowhere: jumps to an address that is mapped but has no memory behind it: #UD, and there is no IDT for it.
  */
+/* expect: status 6 */
+/* expect: error triple fault */
 #include "machine.h"
 
 int main(void)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs an image twice and holds it to its expectations. Usage: run.sh VTSIM IMAGE EXPECTATIONS
 #
-# EXPECTATIONS is a file with lines of these forms (a comment sign before them does no harm):
+# EXPECTATIONS is a file with lines of these forms, bare or each as a comment of its own:
 #   expect: status N       exit status (must be there)
 #   expect: output TEXT    standard output has TEXT in it (any number of such lines)
 #   expect: error TEXT     standard error has TEXT in it (any number of such lines)

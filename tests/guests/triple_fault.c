@@ -1,9 +1,7 @@
-/*
- * triple_fault: an exception with no IDT to deliver it by, nor the double fault that follows.
- * expect: status 6
- * expect: output before
- * expect: error triple fault
- */
+/* triple_fault: an exception with no IDT to deliver it by, nor the double fault that follows. */
+/* expect: status 6 */
+/* expect: output before */
+/* expect: error triple fault */
 #include "machine.h"
 
 int main(void)

@@ -68,7 +68,7 @@ void trap_handle(struct trap_frame *frame)
     if (frame->vector >= EXCEPTIONS || !trap_resumes)
         unexpected(frame);
     __asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
-    trap_record = (struct trap_record){true, frame->vector, frame->error_code, frame->rip, cr2};
+    trap_record = (struct trap_record){true, frame->vector, frame->error_code, frame->rip, cr2, trap_resumes};
     frame->rip = trap_resumes;
 }
 
@@ -95,7 +95,7 @@ void check_trap(uint64_t vector, uint64_t error_code, bool fault, int line)
     check_equal("exception taken", trap_record.taken, true, line);
     check_equal("vector", trap_record.vector, vector, line);
     check_equal("error code", trap_record.error_code, error_code, line);
-    check_equal("RIP of the exception", trap_record.rip, fault ? trap_tried : trap_resumes, line);
+    check_equal("RIP of the exception", trap_record.rip, fault ? trap_tried : trap_record.went_on_at, line);
 }
 
 uint32_t check_failures(void)

@@ -16,6 +16,7 @@ struct trap_frame { /* in the order in which trap.S pushes, lowest first */
 struct trap_record {
     bool taken;
     uint64_t vector, error_code, rip, cr2;
+    uint64_t went_on_at;
 };
 
 extern struct trap_record trap_record;    /* the last exception that TRAP_TRY met */
