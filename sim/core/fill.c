@@ -96,6 +96,8 @@ static void drop_page(void *opaque, uint64_t linear, unsigned page_bits)
     }
     uint64_t page = linear & ~0xfffull;
     for (unsigned mode = 0; mode < LIB_MMU_MODES; mode++) {
+        if (!(core->before->dirty >> mode & 1)) /* nothing was put in since the library emptied it */
+            continue;
         drop_entry(slot_of(core, mode, page), page);
         for (int v = 0; v < LIB_VICTIMS; v++)
             drop_entry(&core->before->mode[mode].victim[v], page);
