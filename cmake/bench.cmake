@@ -6,3 +6,11 @@ target_link_libraries(bench_core PRIVATE vtsim_core)
 target_compile_definitions(bench_core PRIVATE BENCH_ROUND_TRIP_IMAGE="${PROJECT_BINARY_DIR}/bench/images/round_trip.elf")
 add_dependencies(bench_core round_trip)
 set_target_properties(bench_core PROPERTIES OUTPUT_NAME core RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
+
+# bench/memory: host memory above the guest's RAM.
+vtsim_guest(memory OUTPUT bench/images SOURCES bench/memory/main.c)
+add_executable(bench_memory bench/memory.c)
+target_link_libraries(bench_memory PRIVATE vtsim_core)
+target_compile_definitions(bench_memory PRIVATE BENCH_MEMORY_IMAGE="${PROJECT_BINARY_DIR}/bench/images/memory.elf")
+add_dependencies(bench_memory memory)
+set_target_properties(bench_memory PROPERTIES OUTPUT_NAME memory RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)

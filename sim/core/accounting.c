@@ -116,6 +116,24 @@ static void note_code_page(struct core *core, const struct lib_block *block)
     }
 }
 
+/* The library crashes when its code buffer fills up. Blocks are laid out in it one behind the other. */
+static void watch_code_buffer(struct core *core, const struct lib_block *block)
+{
+    uintptr_t at = (uintptr_t)block;
+    if (!core->code_start || at < core->code_start)
+        core->code_start = at;
+    core->code_buffer_full = at - core->code_start > CORE_CODE_BUFFER - CORE_CODE_MARGIN;
+}
+
+/* Between two blocks only, and no block may be linked to the one that ran last. */
+void core_empty_code_buffer(struct core *core)
+{
+    const struct phys_mem *mem = core->config.mem;
+    tb_flush_x86_64(core->cpu);
+    memset(core->code_pages, 0, ((mem->low_size + mem->high_size) >> 15) + 1);
+    core->code_buffer_full = false;
+}
+
 void __wrap_gen_intermediate_code_x86_64(void *cpu, struct lib_block *block, int most)
 {
     struct core *core = core_current;
@@ -134,6 +152,7 @@ void __wrap_gen_intermediate_code_x86_64(void *cpu, struct lib_block *block, int
         __real_gen_intermediate_code_x86_64(cpu, block, (int)scan.instructions);
     core->translating = false;
     core->blocks_translated++;
+    watch_code_buffer(core, block);
     struct core_block *record = &core->blocks[index];
     if (scan.substitute) {
         block->size = record->size; /* a write to any byte of the real instruction retires the block */

@@ -12,6 +12,7 @@ enum {
     CORE_BLOCK_INSTRUCTIONS = 32,    /* a block is cut after this many */
     CORE_BLOCK_RECORDS = 1 << 17,    /* more than blocks fit in the code buffer at a time */
     CORE_CODE_BUFFER = 32 << 20,     /* bytes */
+    CORE_CODE_MARGIN = 1 << 20,      /* of the code buffer: emptied when less than this is left */
     CORE_SLICE = 1 << 20,            /* cycles granted to translated code at most */
     CORE_FILLS_REMEMBERED = 48,
     CORE_PAGE_FILTER = 4096,
@@ -49,6 +50,8 @@ struct core {
     int32_t instruction_counter_offset, current_block_offset, budget_offset, countdown_offset; /* from the state */
     struct core_block *blocks;
     uint32_t next_block;
+    uintptr_t code_start; /* of the first block in the code buffer */
+    bool code_buffer_full;
     uint64_t blocks_translated;
     csh decoder[3]; /* 16, 32, 64 bits */
     cs_insn *decoded;
@@ -97,6 +100,7 @@ void core_export_for_start(struct core *core);
 /* accounting.c */
 void core_charge(struct core *core);
 void core_grant(struct core *core);
+void core_empty_code_buffer(struct core *core);
 bool core_prove_accounting(struct core *core);
 /* fill.c */
 void core_attach_memory(struct core *core);

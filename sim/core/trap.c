@@ -164,6 +164,11 @@ bool __wrap_x86_cpu_exec_interrupt_x86_64(void *cpu, int request)
         return false;
     if (core->partial_block)
         core_charge(core);
+    if (core->code_buffer_full) {
+        core_empty_code_buffer(core);
+        if (*core->budget >= 0)
+            return true; /* the library forgets which block ran last */
+    }
     if (*core->budget >= 0 && !core->poll_soon && !window_open(core))
         return false;
     return core_between_blocks(core);
@@ -175,7 +180,7 @@ bool core_between_blocks(struct core *core)
     core_sync_time(core);
     if (!core->poll_soon && !window_open(core) && client->deadline(client->opaque) > *core->config.cycles) {
         core_grant(core); /* the slice ended, nothing is due */
-        return false;
+        return true;
     }
     core_import(core);
     core->poll_soon = true;

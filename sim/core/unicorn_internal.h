@@ -149,6 +149,7 @@ struct uc_struct;
 extern void *qemu_get_cpu_x86_64(struct uc_struct *, int index);
 extern void tlb_flush_x86_64(void *cpu);
 extern void tlb_set_page_x86_64(void *cpu, uint64_t va, uint64_t pa, int prot, int mmu_index, uint64_t size);
+extern void tb_flush_x86_64(void *cpu);
 extern void tb_flush_jmp_cache_x86_64(void *cpu, uint64_t va);
 extern void tb_invalidate_phys_range_x86_64(struct uc_struct *, uint64_t start, uint64_t end);
 extern void x86_update_hflags_x86_64(void *state);
