@@ -5,9 +5,15 @@
  * looked for.
  */
 const char *__lsan_default_suppressions(void);
+const char *__lsan_default_options(void);
 
 const char *__lsan_default_suppressions(void)
 {
     return "leak:^g_array_new$\n"
            "leak:^tb_invalidate_phys_page_fast_x86_64$\n";
+}
+
+const char *__lsan_default_options(void)
+{
+    return "print_suppressions=0";
 }
