@@ -101,18 +101,27 @@ static void translate_substitute(struct core *core, void *cpu, struct lib_block 
     memcpy(code, saved, bytes);
 }
 
-static void note_code_page(struct core *core, const struct lib_block *block)
+/* host: address of a byte of the block. */
+static void note_code_page(struct core *core, const uint8_t *host)
 {
-    const uint8_t *ram = core->config.mem->ram;
-    const uint8_t *code = core_code_bytes(core, block->pc);
-    if (!code)
+    uint64_t page = (uint64_t)(host - core->config.mem->ram) >> 12;
+    uint8_t bit = (uint8_t)(1u << (page & 7));
+    if (core->code_pages[page >> 3] & bit)
         return;
-    uint64_t first = (uint64_t)(code - ram) >> 12, last = (uint64_t)(code - ram + block->size - 1) >> 12;
-    core->code_pages[first >> 3] |= (uint8_t)(1u << (first & 7));
-    if (last != first) {
-        const uint8_t *next = core_code_bytes(core, (block->pc | 0xfff) + 1);
-        last = next ? (uint64_t)(next - ram) >> 12 : first;
-        core->code_pages[last >> 3] |= (uint8_t)(1u << (last & 7));
+    core->code_pages[page >> 3] |= bit;
+    core_watch_page(core, page << 12);
+}
+
+static void note_code_pages(struct core *core, const struct lib_block *block)
+{
+    const uint8_t *first = core_code_bytes(core, block->pc);
+    uint64_t last_byte = block->pc + (block->size ? block->size - 1u : 0);
+    if (first)
+        note_code_page(core, first);
+    if ((last_byte ^ block->pc) >> 12) {
+        const uint8_t *second = core_code_bytes(core, last_byte);
+        if (second)
+            note_code_page(core, second);
     }
 }
 
@@ -163,7 +172,7 @@ void __wrap_gen_intermediate_code_x86_64(void *cpu, struct lib_block *block, int
             record->instructions = (uint8_t)block->instructions;
         }
     }
-    note_code_page(core, block);
+    note_code_pages(core, block);
     if (!prologue_as_expected(core)) {
         core->error = "libunicorn's block prologue is not that of version 2.1.1; install libunicorn 2.1.1";
         return;

@@ -12,7 +12,11 @@ enum { INTERCEPT_ALL_16 = 0xffff };
 
 static uc_cpu_x86 library_model(const struct cpu_profile *profile)
 {
-    return profile->has_smap ? UC_CPU_X86_SKYLAKE_CLIENT : UC_CPU_X86_NEHALEM;
+    const uint32_t adx = 1u << 19; /* CPUID.(EAX=07H,ECX=0):EBX: not a feature that can be switched off */
+    for (size_t i = 0; i < profile->cpuid_count; i++)
+        if (profile->cpuid[i].leaf == 7)
+            return profile->cpuid[i].ebx & adx ? UC_CPU_X86_SKYLAKE_CLIENT : UC_CPU_X86_NEHALEM;
+    return UC_CPU_X86_NEHALEM;
 }
 
 static bool open_engine(struct core *core)

@@ -85,6 +85,8 @@ struct core {
     struct lib_op *op[4];
     unsigned ops_seen;
     bool translating;
+    bool mapping_ram;    /* uc_mem_map_ptr is under way */
+    bool region_misfit;  /* a mapped region does not look as it should */
     uint8_t *code_pages;
     const char *error;
 };
@@ -106,10 +108,11 @@ bool core_prove_accounting(struct core *core);
 void core_attach_memory(struct core *core);
 bool core_map_memory(struct core *core);
 uint8_t *core_code_bytes(struct core *core, uint64_t linear);
+void core_watch_page(struct core *core, uint64_t offset);
 /* scan.c */
 bool core_open_decoders(struct core *core);
 /* Decodes an instruction that the model executes; mode 0, 1, 2: 16, 32, 64 bits. */
-bool core_model_executes(const uint8_t *bytes, size_t got, unsigned mode, struct insn *insn);
+bool core_model_executes(const struct core *core, const uint8_t *bytes, size_t got, unsigned mode, struct insn *insn);
 void core_close_decoders(struct core *core);
 struct core_scan {
     unsigned instructions; /* how many to translate */

@@ -3,6 +3,11 @@
  *
  * Guest-physical layout is the library's physical layout: RAM where it is, and one region of devices over each hole, so
  * that no access ends the run.
+ *
+ * Stores into pages that hold translated code must be seen, under whatever linear address and however often. The library
+ * marks an entry as watched when it is filled, but takes the mark off at the first store. A region of priority 1 keeps
+ * its marks (the library means that for snapshots); we take them off where a page holds no code, and put them on every
+ * entry of a page when its first block is translated.
  */
 #include "sim/core/core_private.h"
 #include "sim/core/foreign.h"
@@ -11,6 +16,10 @@ bool (*core_foreign_fill)(void *cpu, uint64_t va, int mmu_index);
 
 bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access, int mmu_index, bool probe,
                                     uintptr_t host_pc);
+struct lib_region *__real_memory_map_ptr_x86_64(struct uc_struct *uc, uint64_t begin, size_t size, uint32_t permissions,
+                                                void *host);
+struct lib_region *__wrap_memory_map_ptr_x86_64(struct uc_struct *uc, uint64_t begin, size_t size, uint32_t permissions,
+                                                void *host);
 bool __real_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access, int mmu_index, bool probe,
                                     uintptr_t host_pc);
 
@@ -35,6 +44,33 @@ static bool fetched_from(const struct core *core, uint64_t page)
 {
     uint64_t bit = page >> 12 & (CORE_PAGE_FILTER - 1);
     return core->fetched_from[bit / 64] >> (bit & 63) & 1;
+}
+
+static bool holds_code(const struct core *core, uint64_t physical)
+{
+    const struct phys_mem *mem = core->config.mem;
+    const uint8_t *host = phys_ram(mem, physical, 1);
+    uint64_t page = host ? (uint64_t)(host - mem->ram) >> 12 : 0;
+    return host && core->code_pages[page >> 3] >> (page & 7) & 1;
+}
+
+static void watch_entry(struct lib_tlb_entry *entry, uint64_t physical)
+{
+    if (entry->physical == physical && entry->write != UINT64_MAX)
+        entry->write |= LIB_TLB_WATCHED;
+}
+
+/* The page at this offset of RAM holds translated code from now on. */
+void core_watch_page(struct core *core, uint64_t offset)
+{
+    const struct phys_mem *mem = core->config.mem;
+    uint64_t physical = offset < mem->low_size ? offset : offset - mem->low_size + PHYS_HIGH_BASE;
+    for (unsigned mode = 0; mode < LIB_MMU_MODES; mode++) {
+        for (unsigned i = 0; i < LIB_TLB_ENTRIES; i++)
+            watch_entry(&core->before->table[mode].entries[i], physical);
+        for (unsigned i = 0; i < LIB_VICTIMS; i++)
+            watch_entry(&core->before->mode[mode].victim[i], physical);
+    }
 }
 
 static void note_fill(struct core *core, uint64_t page, unsigned mode, bool fetch)
@@ -129,7 +165,7 @@ static bool translate(struct core *core, uint64_t va, int access, int mmu_index,
     bool bits64 = (core->env->hflags & LIB_HF_CS64) != 0;
     uint64_t linear = bits64 ? va : (uint32_t)va;
     core->fill_failure = FILL_NOT_CANONICAL; /* no page fault: a general-protection or stack fault */
-    if (bits64 && !cpu_canonical48(linear))
+    if (bits64 && !cpu_canonical(linear, cpu_linear_bits(core->config.state)))
         return false;
     core->fill_failure = FILL_FAULT;
     core->fault_status = mmu_translate(core->config.mmu, linear, kind, mode, out, &core->fault);
@@ -158,6 +194,8 @@ bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access,
     int rights = library_rights(core, found.rights, page, (unsigned)mmu_index, fetch);
     tlb_set_page_x86_64(cs, page, found.physical & ~0xfffull, rights, mmu_index, 4096);
     note_fill(core, page, (unsigned)mmu_index, fetch);
+    if (found.rights & MMU_RIGHT_WRITE && !holds_code(core, found.physical))
+        slot_of(core, (unsigned)mmu_index, page)->write &= ~LIB_TLB_WATCHED;
     return true;
 }
 
@@ -201,15 +239,36 @@ static bool map_devices(struct core *core, uint64_t base, uint64_t size)
     return uc_mmio_map(core->uc, base, size, read_device, kept, write_device, kept) == UC_ERR_OK;
 }
 
+struct lib_region *__wrap_memory_map_ptr_x86_64(struct uc_struct *uc, uint64_t begin, size_t size, uint32_t permissions,
+                                                void *host)
+{
+    struct lib_region *region = __real_memory_map_ptr_x86_64(uc, begin, size, permissions, host);
+    struct core *core = core_current;
+    if (!core || !core->mapping_ram || !region)
+        return region;
+    core->region_misfit |= !region->ram || region->size != (__int128)size || region->address != begin ||
+                           region->engine != (void *)uc || region->permissions != permissions || region->priority != 0;
+    if (!core->region_misfit)
+        region->priority = 1;
+    return region;
+}
+
+static bool map_ram(struct core *core, uint64_t base, uint64_t size, uint8_t *host)
+{
+    core->mapping_ram = true;
+    uc_err result = uc_mem_map_ptr(core->uc, base, size, UC_PROT_ALL, host);
+    core->mapping_ram = false;
+    return result == UC_ERR_OK && !core->region_misfit;
+}
+
 bool core_map_memory(struct core *core)
 {
     const struct phys_mem *mem = core->config.mem;
     const uint64_t top = 1ull << core->config.profile->physical_address_bits;
     uint64_t high_end = PHYS_HIGH_BASE + mem->high_size;
-    if (uc_mem_map_ptr(core->uc, 0, mem->low_size, UC_PROT_ALL, mem->ram) != UC_ERR_OK)
+    if (!map_ram(core, 0, mem->low_size, mem->ram))
         return false;
-    if (mem->high_size &&
-        uc_mem_map_ptr(core->uc, PHYS_HIGH_BASE, mem->high_size, UC_PROT_ALL, mem->ram + mem->low_size) != UC_ERR_OK)
+    if (mem->high_size && !map_ram(core, PHYS_HIGH_BASE, mem->high_size, mem->ram + mem->low_size))
         return false;
     if (!mem->high_size)
         return map_devices(core, mem->low_size, top - mem->low_size);

@@ -71,10 +71,15 @@ static size_t bytes_across_pages(struct core *core, uint64_t pc, uint8_t *to)
     return got;
 }
 
-bool core_model_executes(const uint8_t *bytes, size_t got, unsigned mode, struct insn *insn)
+bool core_model_executes(const struct core *core, const uint8_t *bytes, size_t got, unsigned mode, struct insn *insn)
 {
     static const uint8_t bits[3] = {16, 32, 64};
-    return insn_decode(bytes, got, bits[mode], insn) && !native[insn->id];
+    if (!insn_decode(bytes, got, bits[mode], insn))
+        return false;
+    /* The library's processor may have SMAP where the profile was told to be without: the model raises the #UD. */
+    if ((insn->id == INSN_CLAC || insn->id == INSN_STAC) && !core->config.profile->has_smap)
+        return true;
+    return !native[insn->id];
 }
 
 /* One instruction, not the model's: its size, 0 if it cannot be read from these bytes. */
@@ -116,7 +121,7 @@ static void scan_leader_across(struct core *core, uint64_t pc, unsigned mode, st
     struct insn insn;
     uint32_t cost = 0;
     size_t got = bytes_across_pages(core, pc, bytes);
-    if (got && core_model_executes(bytes, got, mode, &insn)) {
+    if (got && core_model_executes(core, bytes, got, mode, &insn)) {
         substitute(scan, &insn);
         return;
     }
@@ -141,7 +146,7 @@ void core_scan_block(struct core *core, uint64_t pc, uint32_t hflags, unsigned m
         most = CORE_BLOCK_INSTRUCTIONS;
     while (code && count < most && offset < room) {
         uint32_t cost = 0;
-        if (core_model_executes(code + offset, room - offset, mode, &insn)) {
+        if (core_model_executes(core, code + offset, room - offset, mode, &insn)) {
             if (count == 0) {
                 substitute(scan, &insn);
                 return;

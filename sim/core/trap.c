@@ -44,7 +44,7 @@ static bool run_instruction_at_rip(struct core *core)
     if (status != MMU_OK)
         return core->config.client->memory_fault(core->config.client->opaque, status, &fault);
     unsigned bits = cpu_code_bits(s);
-    if (!core_model_executes(bytes, got, bits == 64 ? 2 : bits == 32 ? 1 : 0, &insn))
+    if (!core_model_executes(core, bytes, got, bits == 64 ? 2 : bits == 32 ? 1 : 0, &insn))
         return deliver_exception(core, VECTOR_UD);
     return core->config.client->instruction(core->config.client->opaque, &insn);
 }
@@ -73,7 +73,7 @@ static bool deliver_non_canonical(struct core *core)
     struct mmu_mode mode = {.user = cpu_cpl(s) == 3};
     unsigned vector = VECTOR_GP;
     core->traps->error_code = 0;
-    if (cpu_canonical48(s->rip) &&
+    if (cpu_canonical(s->rip, cpu_linear_bits(s)) &&
         mmu_fetch(core->config.mmu, s->rip, bytes, sizeof bytes, mode, &got, &fault) == MMU_OK &&
         cs_disasm_iter(core->decoder[2], &code, &got, &address, core->decoded) &&
         uses_stack_segment(core, core->decoded))

@@ -105,6 +105,21 @@ struct lib_cpu {
     void *engine;
 };
 
+/* A mapped piece of physical memory. */
+struct lib_region {
+    bool ram, flags[3];
+    void *pointers[4];
+    __int128 size;
+    uint64_t address;
+    void *destructor;
+    uint64_t alignment;
+    bool terminates, enabled;
+    int32_t priority;
+    void *lists[4];
+    void *engine;
+    uint32_t permissions;
+};
+
 struct lib_block {
     uint64_t pc, cs_base;
     uint32_t flags;
@@ -141,6 +156,9 @@ enum {
     LIB_INTERRUPT_HARD = 2,
     LIB_BLOCK_ONE_INSTRUCTION = 1,
 };
+
+/* In the write word of a cache entry: stores take the slow path, which looks for translated code. */
+#define LIB_TLB_WATCHED (1ull << 10)
 
 /* MMU indices of fills. */
 enum { LIB_MMU_SUPERVISOR_SMAP = 0, LIB_MMU_USER = 1, LIB_MMU_SUPERVISOR = 2 };

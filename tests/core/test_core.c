@@ -114,6 +114,35 @@ static void self_modifying_code_in_a_block(void **state)
     assert_int_equal(h->instructions, 3);
 }
 
+/* Data in the page of the code: a first store to data must not hide a later store to code. */
+static void a_store_to_data_does_not_hide_one_to_code(void **state)
+{
+    struct harness *h = *state;
+    LOAD(h, HARNESS_CODE, 0xff, 0x05, 0, 0x0f, 0x01, 0, /* inc dword [10f00h] */
+         0xe8, 0x15, 0, 0, 0,                           /* call 10020h */
+         0xc6, 0x05, 0x20, 0, 0x01, 0, 0x48,            /* mov byte [10020h], 48h: dec eax */
+         0xe8, 0x09, 0, 0, 0, 0xf4);                    /* call 10020h; hlt */
+    LOAD(h, 0x10020, 0x40, 0xc3);                       /* inc eax; ret */
+    harness_run(h);
+    assert_int_equal(h->state.gpr[GPR_RAX], 0);
+    assert_int_equal(h->insn.id, INSN_HLT);
+}
+
+/* The same through another linear address of the page, in a loop that runs the code between two stores. */
+static void a_store_through_an_alias_is_seen(void **state)
+{
+    struct harness *h = *state;
+    harness_paged_32(h);
+    *harness_page_entry(h, 0x200000) = HARNESS_CODE | 3;
+    LOAD(h, HARNESS_CODE, 0xfe, 0x05, 0, 0x0f, 0x20, 0, /* inc byte [200f00h], an alias of 10f00h */
+         0xe8, 0x15, 0, 0, 0, 0xc6, 0x05, 0x20, 0, 0x20, 0, 0x48, /* call 10020h; mov byte [200020h], 48h */
+         0xe8, 0x09, 0, 0, 0, 0xf4);
+    LOAD(h, 0x10020, 0x40, 0xc3);
+    harness_run(h);
+    assert_int_equal(h->state.gpr[GPR_RAX], 0);
+    assert_int_equal(h->insn.id, INSN_HLT);
+}
+
 /* The one byte before a page's end is enough for the substitute. */
 static void an_instruction_that_the_model_executes_across_pages(void **state)
 {
@@ -198,6 +227,8 @@ int main(void)
         T(string_io_traps_before_memory),
         T(substitution_leaves_ram_and_notices_writes),
         T(self_modifying_code_in_a_block),
+        T(a_store_to_data_does_not_hide_one_to_code),
+        T(a_store_through_an_alias_is_seen),
         T(an_instruction_that_the_model_executes_across_pages),
         T(a_hole_reads_all_ones),
         T(code_in_a_hole_is_undefined),
