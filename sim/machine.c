@@ -105,16 +105,16 @@ bool machine_open(struct machine *m, const struct machine_options *options, stru
     const char *text = NULL;
     *m = (struct machine){.options = options, .result = result, .accounting = true};
     *result = (struct machine_result){0};
-    const struct cpu_profile *profile = cpu_profile_find(options->cpu);
-    if (!profile) {
-        machine_end(m, MACHINE_USAGE, "there is no processor profile \"%s\"; vtsim list cpus shows them", options->cpu);
+    char message[256];
+    if (!cpu_profile_select(options->cpu, &m->selection, message, sizeof message)) {
+        machine_end(m, MACHINE_USAGE, "%s", message);
         return false;
     }
     if (!boot_memory_init(&m->mem, options->memory_bytes, &text)) {
         machine_end(m, MACHINE_USAGE, "%s", text);
         return false;
     }
-    if (!cpu_init(&m->cpu, profile, &m->mem, options->trace, &m->bus)) {
+    if (!cpu_init(&m->cpu, &m->selection.profile, &m->mem, options->trace, &m->bus)) {
         machine_end(m, MACHINE_INTERNAL, "out of memory for the processor");
         boot_memory_free(&m->mem);
         return false;

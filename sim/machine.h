@@ -14,7 +14,7 @@
 enum machine_serial { SERIAL_STDIO, SERIAL_FILE, SERIAL_NULL };
 
 struct machine_options {
-    const char *cpu;       /* name of a profile */
+    const char *cpu;       /* name of a profile, with features to take away: see cpu_profile_select */
     uint64_t memory_bytes; /* multiple of 4096, at least 1 MiB */
     const char *image;
     const char *append;         /* null: none */

@@ -10,6 +10,7 @@
 struct machine {
     const struct machine_options *options;
     struct machine_result *result;
+    struct cpu_selection selection; /* the processor's profile */
     struct phys_mem mem;
     struct platform platform;
     struct cpu_bus bus;

@@ -6,7 +6,7 @@
 
 /* The bits that translation depends on: a change of CR0.TS or CR4.OSFXSR need not empty the outer cache. */
 #define REGIME_CR0 (CR0_PG | CR0_WP)
-#define REGIME_CR4 (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP)
+#define REGIME_CR4 (CR4_PSE | CR4_PAE | CR4_PGE | CR4_LA57 | CR4_PCIDE | CR4_SMEP | CR4_SMAP)
 #define REGIME_EFER (EFER_LMA | EFER_NXE)
 
 static bool same_translation(const struct mmu_regime *a, const struct mmu_regime *b)
@@ -26,7 +26,9 @@ static enum tlb_paging paging_of(const struct mmu_regime *regime)
         return TLB_PAGING_NONE;
     if (!(regime->cr4 & CR4_PAE))
         return TLB_PAGING_32BIT;
-    return regime->efer & EFER_LMA ? TLB_PAGING_4LEVEL : TLB_PAGING_PAE;
+    if (!(regime->efer & EFER_LMA))
+        return TLB_PAGING_PAE;
+    return regime->cr4 & CR4_LA57 ? TLB_PAGING_5LEVEL : TLB_PAGING_4LEVEL;
 }
 
 static struct tlb_current derive(const struct mmu_regime *regime)
@@ -49,7 +51,7 @@ static struct tlb_current derive(const struct mmu_regime *regime)
         .write_protect = (regime->cr0 & CR0_WP) != 0,
         .smep = on && (regime->cr4 & CR4_SMEP),
         .smap = on && (regime->cr4 & CR4_SMAP),
-        .nx = (paging == TLB_PAGING_PAE || paging == TLB_PAGING_4LEVEL) && (regime->efer & EFER_NXE),
+        .nx = paging >= TLB_PAGING_PAE && (regime->efer & EFER_NXE),
         .global_pages = on && (regime->cr4 & CR4_PGE),
     };
 }

@@ -71,7 +71,8 @@ bool seg_linear_address(const struct cpu_state *state, enum cpu_segment_index se
     bool ok;
     if (cpu_64bit_mode(state)) {
         *linear = base_in_64bit_mode(state, segment) + offset;
-        ok = cpu_canonical48(*linear) && cpu_canonical48(*linear + (size ? size : 1) - 1);
+        const unsigned bits = cpu_linear_bits(state);
+        ok = cpu_canonical(*linear, bits) && cpu_canonical(*linear + (size ? size : 1) - 1, bits);
     } else {
         *linear = (uint32_t)(s->base + offset);
         /* SDM volume 3B, "8086 Emulation": real-address and virtual-8086 mode know only the limit. */

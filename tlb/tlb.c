@@ -67,15 +67,17 @@ static inline enum tlb_size size_of(uint64_t where)
     return (enum tlb_size)(where >> TLB_SIZE_SHIFT & 3);
 }
 
-/* Linear addresses are canonical: bit 47 is repeated above. */
+#define UNUSED_ADDRESS_BITS (64 - TLB_ADDRESS_BITS)
+
+/* Linear addresses are canonical, by 48 bits or by 57: the highest bit kept is repeated above. */
 static inline uint64_t linear_of(uint64_t where)
 {
-    return (uint64_t)((int64_t)(where << 28) >> 16);
+    return (uint64_t)((int64_t)(where << (UNUSED_ADDRESS_BITS + 12)) >> UNUSED_ADDRESS_BITS);
 }
 
 static inline uint32_t first_of_set(const struct tlb_array *array, uint64_t address, enum tlb_size size)
 {
-    uint64_t page = (address & 0xffffffffffffull) >> tlb_size_bits[size];
+    uint64_t page = (address & ((1ull << TLB_ADDRESS_BITS) - 1)) >> tlb_size_bits[size];
     uint64_t set = array->set_mask || array->sets == 1 ? page & array->set_mask : page % array->sets;
     return (uint32_t)set * array->ways;
 }
@@ -262,7 +264,7 @@ static void drop_scan(struct tlb *tlb, struct tlb_array *array, const struct tlb
             if (fragment_of) {
                 unsigned bits = tlb_size_bits[array->frame[i] >> TLB_GUEST_SIZE_SHIFT & 3];
                 if (!is_fragment(where, array->frame[i]) ||
-                    (linear_of(where) ^ *fragment_of) << 16 >> (16 + bits))
+                    (linear_of(where) ^ *fragment_of) << UNUSED_ADDRESS_BITS >> (UNUSED_ADDRESS_BITS + bits))
                     continue;
             }
             remove_from(tlb, array, set, i, dropped);

@@ -23,11 +23,12 @@ enum tlb_size { TLB_4K, TLB_2M, TLB_4M, TLB_1G, TLB_SIZE_COUNT };
 
 static const uint8_t tlb_size_bits[TLB_SIZE_COUNT] = {12, 21, 22, 30};
 
-#define TLB_PAGE_NUMBER ((1ull << 36) - 1) /* address bits 47:12 */
-#define TLB_SIZE_SHIFT 36
-#define TLB_VALID (1ull << 38)
-#define TLB_GLOBAL (1ull << 39)
-#define TLB_PCID_SHIFT 40
+#define TLB_ADDRESS_BITS 57 /* of linear addresses; guest-physical ones have at most 52 */
+#define TLB_PAGE_NUMBER ((1ull << (TLB_ADDRESS_BITS - 12)) - 1)
+#define TLB_SIZE_SHIFT 45
+#define TLB_VALID (1ull << 47)
+#define TLB_GLOBAL (1ull << 48)
+#define TLB_PCID_SHIFT 49
 #define TLB_PCID (0xfffull << TLB_PCID_SHIFT)
 
 #define TLB_EP4TA ((1ull << 40) - 1) /* EPTP bits 51:12 */
@@ -55,7 +56,8 @@ struct tlb_array {
     uint32_t set_mask;   /* sets - 1 if that is a power of two, else 0 */
 };
 
-enum tlb_paging { TLB_PAGING_NONE, TLB_PAGING_32BIT, TLB_PAGING_PAE, TLB_PAGING_4LEVEL };
+/* Entries have 64 bits, with XD, from PAE on. */
+enum tlb_paging { TLB_PAGING_NONE, TLB_PAGING_32BIT, TLB_PAGING_PAE, TLB_PAGING_4LEVEL, TLB_PAGING_5LEVEL };
 
 /* What mmu_set_regime derives from the regime for the lookups. */
 struct tlb_current {

@@ -92,7 +92,8 @@ static enum mmu_status walk_guest(struct walk *walk)
     static enum mmu_status (*const by_paging[])(struct walk *) = {[TLB_PAGING_NONE] = walk_unpaged,
                                                                   [TLB_PAGING_32BIT] = walk_32bit,
                                                                   [TLB_PAGING_PAE] = walk_pae,
-                                                                  [TLB_PAGING_4LEVEL] = walk_4level};
+                                                                  [TLB_PAGING_4LEVEL] = walk_4level,
+                                                                  [TLB_PAGING_5LEVEL] = walk_5level};
     const struct tlb_current *now = &walk->mmu->tlb->current;
     enum mmu_status status = by_paging[now->paging](walk);
     if (status != MMU_OK || walk->quiet)

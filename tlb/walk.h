@@ -26,7 +26,7 @@ struct walk {
     unsigned references;
     unsigned entry_size; /* bytes of a guest entry: 4 or 8 */
     unsigned depth;
-    struct walk_entry entry[4];
+    struct walk_entry entry[5];
     /* The result of the guest's tables. */
     uint64_t flags;          /* TLB_USER, TLB_WRITE, TLB_NX, TLB_DIRTY */
     uint64_t guest_physical; /* of the byte */
@@ -62,6 +62,7 @@ enum mmu_status walk_read_entry(struct walk *walk, uint64_t guest_physical, uint
 enum mmu_status walk_32bit(struct walk *walk);
 enum mmu_status walk_pae(struct walk *walk);
 enum mmu_status walk_4level(struct walk *walk);
+enum mmu_status walk_5level(struct walk *walk);
 /* Entries of 64 bits from the table at guest_physical, of level (0: page table) down; always_reserved: bits
  * that are reserved in every entry. */
 enum mmu_status walk_levels(struct walk *walk, uint64_t table, unsigned level, uint64_t always_reserved);

@@ -1,4 +1,4 @@
-/* walk_levels.c: paging structures of 64-bit entries, shared by PAE and 4-level paging. */
+/* walk_levels.c: paging structures of 64-bit entries, shared by PAE, 4-level and 5-level paging. */
 #include "tlb/walk.h"
 
 #define ENTRY_P 1ull
@@ -9,15 +9,17 @@
 #define ENTRY_XD (1ull << 63)
 #define ENTRY_ADDRESS 0x000ffffffffff000ull
 
-/* Level 0: page table, 1: page directory, 2: page-directory-pointer table, 3: PML4 table. */
+/* Level 0: page table, 1: page directory, 2: page-directory-pointer table, 3: PML4 table, 4: PML5
+ * table. */
 static const struct {
     enum tlb_size size;
     bool may_map;            /* has a PS bit; at level 0 every entry maps */
     uint64_t large_reserved; /* below the page's address and above the PAT bit */
-} levels[4] = {
+} levels[5] = {
     {TLB_4K, true, 0},
     {TLB_2M, true, 0x00000000001fe000ull},
     {TLB_1G, true, 0x000000003fffe000ull},
+    {TLB_4K, false, 0},
     {TLB_4K, false, 0},
 };
 

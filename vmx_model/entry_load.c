@@ -42,7 +42,7 @@ static void load_msrs(struct cpu_state *s, const struct vmcs *v)
 
 /* SDM "Loading Guest Segment Registers and Descriptor-Table Registers". What is undefined for an unusable
  * register is loaded all the same, unless the section says otherwise. */
-static void load_segments(struct cpu_state *s, const struct vmcs *v)
+static void load_segments(struct cpu_state *s, const struct vmcs *v, unsigned linear_bits)
 {
 #define LOAD_SEGMENT(index, name)                                                                            \
     s->seg[index] =                                                                                          \
@@ -67,7 +67,7 @@ static void load_segments(struct cpu_state *s, const struct vmcs *v)
         s->seg[SEG_DS].base &= 0xffffffffu;
     if (s->seg[SEG_ES].access_rights & AR_UNUSABLE)
         s->seg[SEG_ES].base &= 0xffffffffu;
-    if ((s->seg[SEG_LDTR].access_rights & AR_UNUSABLE) && !cpu_canonical48(s->seg[SEG_LDTR].base))
+    if ((s->seg[SEG_LDTR].access_rights & AR_UNUSABLE) && !cpu_canonical(s->seg[SEG_LDTR].base, linear_bits))
         s->seg[SEG_LDTR].base = 0;
     s->gdtr =
         (struct cpu_descriptor_table){.base = v->guest_gdtr_base, .limit = (uint16_t)v->guest_gdtr_limit};
@@ -103,7 +103,7 @@ void vmx_load_guest_state(struct vmx *vmx)
     const struct vmcs *v = &vmx->vmcs;
     load_msrs(s, v);
     load_control_and_debug_registers(s, v);
-    load_segments(s, v);
+    load_segments(s, v, vmx->profile->linear_address_bits);
     /* SDM "Loading Guest RIP, RSP, RFLAGS, and SSP". */
     s->gpr[GPR_RSP] = v->guest_rsp;
     s->rip = v->guest_rip;

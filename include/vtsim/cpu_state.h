@@ -194,7 +194,20 @@ static inline bool cpu_v86_mode(const struct cpu_state *s)
     return (s->cr0 & CR0_PE) && (s->rflags & RFLAGS_VM);
 }
 
-/* Canonical with 48 linear-address bits. */
-static inline bool cpu_canonical48(uint64_t address) { return (uint64_t)((int64_t)(address << 16) >> 16) == address; }
+/* Linear-address bits of the paging mode: 57 with 5-level paging, else 48. SDM volume 1, "Canonical Addressing"; volume 3A,
+ * "Paging Modes and Control Bits". What is accessed through, or put into RIP, is canonical by these. What is kept in an MSR,
+ * a descriptor-table register or a segment's base, and the operands of INVPCID and INVVPID are canonical by the processor's
+ * width (cpu_profile.linear_address_bits), whatever the paging mode is. */
+static inline unsigned cpu_linear_bits(const struct cpu_state *s)
+{
+    return (s->cr4 & CR4_LA57) && cpu_long_mode(s) ? 57 : 48;
+}
+
+/* Are bits 63:bits-1 identical? bits: 48 or 57. */
+static inline bool cpu_canonical(uint64_t address, unsigned bits)
+{
+    const unsigned unused = 64 - bits;
+    return (uint64_t)((int64_t)(address << unused) >> unused) == address;
+}
 
 #endif

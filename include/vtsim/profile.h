@@ -97,4 +97,17 @@ const struct cpu_profile *cpu_profile_find(const char *name);
 /* The index'th profile, null past the end; oldest generation first. */
 const struct cpu_profile *cpu_profile_at(size_t index);
 
+/* A profile less some features. It points into itself: not to be copied by assignment. */
+#define CPU_SELECTION_LEAVES 32
+struct cpu_selection {
+    struct cpu_profile profile; /* cpuid is the array below */
+    struct cpuid_leaf cpuid[CPU_SELECTION_LEAVES];
+};
+
+/* text: NAME[,-FEATURE...], as given to --cpu; "+FEATURE" is allowed for what the profile has. False: message (of size bytes)
+ * says why not. */
+bool cpu_profile_select(const char *text, struct cpu_selection *selection, char *message, size_t size);
+/* The index'th feature that can be taken away, null past the end. */
+const char *cpu_feature_name_at(size_t index);
+
 #endif

@@ -48,15 +48,14 @@ static int unknown_profile(const char *name)
 static int set_cpu(void *target, const char *value)
 {
     struct run_request *request = target;
-    const char *comma = strchr(value, ',');
-    if (comma)
-        return cli_fail(
-            CLI_USAGE, "--cpu %s: features cannot be added to or taken from a profile yet; give '%.*s' alone",
-            value, (int)(comma - value), value);
-    const struct cpu_profile *profile = cpu_profile_find(value);
-    if (!profile)
-        return unknown_profile(value);
-    request->machine.cpu = profile->name;
+    struct cpu_selection selection;
+    char name[32], message[256];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(value, ","), value);
+    if (!cpu_profile_find(name))
+        return unknown_profile(name);
+    if (!cpu_profile_select(value, &selection, message, sizeof message))
+        return cli_fail(CLI_USAGE, "--cpu %s: %s", value, message);
+    request->machine.cpu = value;
     return CLI_OK;
 }
 
@@ -260,7 +259,8 @@ static int set_nographic(void *target, const char *value)
 }
 
 const struct cli_option run_options[] = {
-    {"cpu", "PROFILE", "the processor, one of 'vtsim list cpus'; skylake if not given", set_cpu},
+    {"cpu", "PROFILE[,-FEATURE...]", "the processor, one of 'vtsim list cpus'; skylake if not given",
+     set_cpu},
     {"mem", "SIZE", "memory, 1M to 64G (a bare number counts MiB); 128M if not given", set_memory},
     {"append", "CMDLINE", "the image's command line", set_append},
     {"module", "FILE[,CMDLINE]", "a boot module; may be repeated", set_module},

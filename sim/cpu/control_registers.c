@@ -131,7 +131,7 @@ static bool cr4_allowed(const struct cpu *cpu, uint64_t value)
 
     if (value & ~cpu_cr4_allowed(cpu->profile))
         return false;
-    if (cpu_long_mode(state) && cleared & CR4_PAE)
+    if (cpu_long_mode(state) && (cleared & CR4_PAE || (set | cleared) & CR4_LA57))
         return false;
     if (set & CR4_PCIDE && (!cpu_long_mode(state) || state->cr3 & CR3_PCID))
         return false;

@@ -1,9 +1,23 @@
 /* descriptors.c: see descriptors.h. */
 #include "sim/cpu/descriptors.h"
 
+/* SDM volume 1, "Canonical Addressing": a table register or base may be canonical by the processor's width
+ * and not by the paging mode's, and the end of a table may lie beyond: #GP(0). */
+static bool addressable(const struct cpu *cpu, uint64_t linear, size_t size, struct cpu_outcome *outcome)
+{
+    const unsigned bits = cpu_linear_bits(&cpu->state);
+    if (!cpu_long_mode(&cpu->state) ||
+        (cpu_canonical(linear, bits) && cpu_canonical(linear + size - 1, bits)))
+        return true;
+    *outcome = outcome_fault_code(VECTOR_GP, 0);
+    return false;
+}
+
 bool system_read(struct cpu *cpu, uint64_t linear, void *to, size_t size, struct cpu_outcome *outcome)
 {
     struct mmu_fault fault = {0};
+    if (!addressable(cpu, linear, size, outcome))
+        return false;
     enum mmu_status status = mmu_read(&cpu->mmu, linear, to, size, (struct mmu_mode){0}, &fault);
     if (status == MMU_OK)
         return true;
@@ -15,6 +29,8 @@ bool system_write(struct cpu *cpu, uint64_t linear, const void *from, size_t siz
                   struct cpu_outcome *outcome)
 {
     struct mmu_fault fault = {0};
+    if (!addressable(cpu, linear, size, outcome))
+        return false;
     enum mmu_status status = mmu_write(&cpu->mmu, linear, from, size, (struct mmu_mode){0}, &fault);
     if (status == MMU_OK)
         return true;

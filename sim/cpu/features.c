@@ -3,15 +3,16 @@
 
 #include "vtsim/cpu_state.h"
 
-static const struct {
-    uint32_t leaf;
-    uint8_t reg;
-    uint8_t bit;
-} features[FEATURE_COUNT] = {
+static const struct cpuid_bit features[FEATURE_COUNT] = {
 #define CPU_FEATURE_ROW(name, leaf, reg, bit) {leaf, CPUID_##reg, bit},
     CPU_FEATURES(CPU_FEATURE_ROW)
 #undef CPU_FEATURE_ROW
 };
+
+struct cpuid_bit cpu_feature_bit(enum cpu_feature feature)
+{
+    return features[feature];
+}
 
 const struct cpuid_leaf *cpuid_find(const struct cpu_profile *profile, uint32_t leaf, uint32_t subleaf)
 {
@@ -46,7 +47,7 @@ uint64_t cpu_cr4_allowed(const struct cpu_profile *profile)
         {CR4_UMIP, FEATURE_UMIP},         {CR4_VMXE, FEATURE_VMX},
         {CR4_FSGSBASE, FEATURE_FSGSBASE}, {CR4_PCIDE, FEATURE_PCID},
         {CR4_OSXSAVE, FEATURE_XSAVE},     {CR4_SMEP, FEATURE_SMEP},
-        {CR4_SMAP, FEATURE_SMAP},
+        {CR4_SMAP, FEATURE_SMAP},         {CR4_LA57, FEATURE_LA57},
     };
     uint64_t allowed = CR4_PCE; /* RDPMC is in every processor since the P6 family */
 

@@ -39,6 +39,7 @@ enum cpuid_register { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX };
     X(INVPCID, 7, EBX, 10)                                                                                   \
     X(RDSEED, 7, EBX, 18)                                                                                    \
     X(SMAP, 7, EBX, 20)                                                                                      \
+    X(LA57, 7, ECX, 16)                                                                                      \
     X(UMIP, 7, ECX, 2)                                                                                       \
     X(SYSCALL, 0x80000001, EDX, 11)                                                                          \
     X(NX, 0x80000001, EDX, 20)                                                                               \
@@ -52,6 +53,14 @@ enum cpu_feature {
 #undef CPU_FEATURE_ENUM
         FEATURE_COUNT
 };
+
+/* Where CPUID reports a feature; subleaf 0. */
+struct cpuid_bit {
+    uint32_t leaf;
+    uint8_t reg; /* enum cpuid_register */
+    uint8_t bit;
+};
+struct cpuid_bit cpu_feature_bit(enum cpu_feature feature);
 
 /* Does the profile's CPUID report the feature? (Bits that follow the processor's state are looked at as in
  * the table.) */

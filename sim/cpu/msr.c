@@ -12,12 +12,11 @@ static bool no_reserved_bits(const struct cpu *cpu, const struct msr_row *row, u
     return !(value & row->argument);
 }
 
-/* SDM volume 2, "WRMSR": a non-canonical address raises #GP. */
+/* SDM volume 2, "WRMSR": an address that is not canonical by the processor's width raises #GP. */
 static bool canonical(const struct cpu *cpu, const struct msr_row *row, uint64_t value)
 {
-    (void)cpu;
     (void)row;
-    return cpu_canonical48(value);
+    return cpu_canonical(value, cpu->profile->linear_address_bits);
 }
 
 /* Memory types that exist: UC, WC, WT, WP, WB; in the PAT also UC-: SDM volume 3A, "Memory Types". */

@@ -149,7 +149,7 @@ bool msr_read_segment_base(struct cpu *cpu, uint32_t index, uint64_t *value)
 /* SDM volume 1, "Segment Registers in 64-Bit Mode"; volume 2, "WRMSR": a non-canonical address raises #GP. */
 bool msr_write_segment_base(struct cpu *cpu, uint32_t index, uint64_t value)
 {
-    if (!cpu_canonical48(value))
+    if (!cpu_canonical(value, cpu->profile->linear_address_bits))
         return false;
     *segment_base(cpu, index) = value;
     return true;

@@ -42,7 +42,8 @@ bool segment_within_limit(const struct cpu_segment *segment, uint64_t offset, un
 static bool item_address(const struct stack *stack, uint64_t offset, unsigned size, uint64_t *linear,
                          struct cpu_outcome *outcome)
 {
-    const bool fits = stack->flat ? cpu_canonical48(offset) && cpu_canonical48(offset + size - 1)
+    const unsigned bits = cpu_linear_bits(&stack->cpu->state);
+    const bool fits = stack->flat ? cpu_canonical(offset, bits) && cpu_canonical(offset + size - 1, bits)
                                   : segment_within_limit(&stack->ss, offset, size);
     if (!fits) {
         *outcome = outcome_fault_code(VECTOR_SS, stack->error_code);

@@ -29,7 +29,11 @@ done
 expect 2 "multiple of 4K" run --mem 1025K image
 expect 2 "did you mean 'skylake'?" run --cpu skylak image
 expect 2 "unknown processor profile 'host'" run --cpu host image
-expect 2 "features cannot be added" run --cpu skylake,+vmx image
+expect 2 "these are: la57, pcid, invpcid, smep, smap, 1g-pages" run --cpu skylake,-avx image
+expect 2 "'la57' is no feature" run --cpu skylake,la57 image
+expect 2 "nehalem has no la57 to offer" run --cpu nehalem,+la57 image
+expect 2 "unknown processor profile 'host'" run --cpu host,-la57 image
+expect 4 "" run --cpu skylake,-la57,+pcid no-such-image
 expect 2 "stdio, file:PATH or null" run --serial tcp:1 image
 expect 2 "stdio, file:PATH or null" run --serial file: image
 expect 2 "from 1 on" run --max-cycles 0 image

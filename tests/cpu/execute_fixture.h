@@ -27,6 +27,7 @@ struct fixture {
     unsigned port_reads, port_writes;
     uint16_t last_port;
     uint32_t last_value;
+    struct cpu_selection selection;
     struct cpu_profile profile; /* a copy that a test may change before fixture_start */
 };
 
@@ -89,14 +90,17 @@ static inline bool fixture_apic_write(void *opaque, uint32_t index, uint64_t val
 }
 
 /* A processor of the profile, at power-on. */
+/* profile: as for --cpu. */
 static inline struct fixture *fixture_new(const char *profile)
 {
     struct fixture *f = calloc(1, sizeof(*f));
+    char message[256];
 
     assert_non_null(f);
     f->ram = calloc(1, FIXTURE_RAM);
     assert_non_null(f->ram);
-    f->profile = *cpu_profile_find(profile);
+    assert_true(cpu_profile_select(profile, &f->selection, message, sizeof(message)));
+    f->profile = f->selection.profile;
     f->apic_base = 0xfee00900;
     f->mem = (struct phys_mem){.ram = f->ram,
                                .low_size = FIXTURE_RAM,

@@ -38,7 +38,8 @@ static const struct legality cr4_rows[] = {
     {PROTECTED, 0, 0, CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_PCE | CR4_VMXE | CR4_FSGSBASE, 0, true},
     {PROTECTED, 0, 0, CR4_SMEP | CR4_SMAP, 0, true},
     {PROTECTED, 0, 0, CR4_VME, 0, false},
-    {PROTECTED, 0, 0, CR4_LA57, 0, false},
+    {PROTECTED, 0, 0, CR4_LA57, 0, true},
+    {PROTECTED, CR4_LA57, 0, 0, CR4_LA57, true},
     {PROTECTED, 0, 0, CR4_SMXE, 0, false},
     {PROTECTED, 0, 0, CR4_OSXSAVE, 0, false}, /* XSAVE is not advertised */
     {PROTECTED, 0, 0, CR4_UMIP, 0, false},
@@ -47,6 +48,9 @@ static const struct legality cr4_rows[] = {
     {PROTECTED, 0, 0, CR4_PCIDE, 0, false}, /* outside of IA-32e mode */
     {LONG_MODE, 0, 0, CR4_PCIDE, 0, true},
     {LONG_MODE, 0, 0, 0, CR4_PAE, false},
+    {LONG_MODE, 0, 0, CR4_LA57, 0, false}, /* cannot change in IA-32e mode */
+    {LONG_MODE, CR4_LA57, 0, 0, CR4_LA57, false},
+    {LONG_MODE, CR4_LA57, 0, CR4_TSD, 0, true},
 };
 
 static struct fixture *start_at(const struct legality *row)

@@ -25,11 +25,17 @@ static const struct legality writes[] = {
     {0x277, 0x0002040600070406, false}, /* type 2 is reserved */
     {0x277, 0x0807040600070406, false},
     {0x174, UINT64_MAX, true},
-    {0x175, 0x0000800000000000, false}, /* not canonical */
-    {0x176, 0xffff800000000000, true},
-    {0xc0000082, 0x0001000000000000, false},
+    /* canonical by the processor's 57 bits, whatever the paging mode is */
+    {0x175, 0x0100000000000000, false},
+    {0x175, 0x00ffffffffffffff, true},
+    {0x176, 0xff00000000000000, true},
+    {0x176, 0xfe00000000000000, false},
+    {0xc0000082, 0x0100000000000000, false},
+    {0xc0000082, 0x0000800000000000, true},
     {0xc0000084, 0x100000000, false},
-    {0xc0000100, 0x0000800000000000, false},
+    {0xc0000100, 0x0100000000000000, false},
+    {0xc0000101, 0x0100000000000000, false},
+    {0xc0000101, 0x0000800000000000, true},
     {0xc0000102, 0x00007fffffffffff, true},
     {0xc0000103, 0x100000000, false},
     {0xc0000103, 0xffffffff, true},

@@ -111,8 +111,9 @@ static void test_invpcid(void **unused)
     } rows[] = {
         {0, 0, 0x1000, false, true},     {0, 1, 0x1000, false, false}, /* PCID with PCIDE clear */
         {0, 1, 0x1000, true, true},      {0, 0x1000, 0, true, false},  /* reserved bits of the descriptor */
-        {0, 0, 1ull << 47, true, false},                               /* not canonical */
-        {1, 1, 1ull << 47, true, true},  {1, 1, 0, false, false},      {2, 1, 0, false, true},
+        {0, 0, 1ull << 56, true, false},                               /* not canonical */
+        {0, 0, 1ull << 47, true, true}, /* by the processor's 57 bits, though the paging mode has 48 */
+        {1, 1, 1ull << 56, true, true},  {1, 1, 0, false, false},      {2, 1, 0, false, true},
         {3, 0, 0, false, true},          {4, 0, 0, true, false},
     };
     struct fixture *f = fixture_new("skylake");
@@ -146,9 +147,17 @@ static void test_descriptor_tables(void **unused)
     expect_done(EXECUTE(f, 0x0f, 0x01, 0x10)); /* lgdt [rax] */
     assert_int_equal(s->gdtr.limit, 0x27);
     assert_int_equal(s->gdtr.base, 0xffff800000002000);
-    phys_write64(&f->mem, 0x7002, 1ull << 47);
+    phys_write64(&f->mem, 0x7002, 1ull << 56);
     expect_fault(EXECUTE(f, 0x0f, 0x01, 0x10), VECTOR_GP);
     assert_int_equal(s->gdtr.base, 0xffff800000002000);
+    /* A base that is canonical by the processor's width alone loads; what is then read there is not
+     * addressable. */
+    phys_write64(&f->mem, 0x7002, 1ull << 47);
+    expect_done(EXECUTE(f, 0x0f, 0x01, 0x10));
+    s->gpr[GPR_RCX] = 8;
+    expect_fault(EXECUTE(f, 0x0f, 0x00, 0xd9), VECTOR_GP); /* ltr cx */
+    phys_write64(&f->mem, 0x7002, 0xffff800000002000);
+    expect_done(EXECUTE(f, 0x0f, 0x01, 0x10));
     s->gpr[GPR_RAX] = 0x7100;
     expect_done(EXECUTE(f, 0x0f, 0x01, 0x00)); /* sgdt [rax] */
     assert_int_equal(phys_read64(&f->mem, 0x7102), 0xffff800000002000);

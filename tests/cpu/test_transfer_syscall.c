@@ -76,6 +76,16 @@ static void syscall_faults(void **state)
     m->cpu.state.gpr[GPR_RCX] = 0x800000000000;
     check_fault(run(m, INSN_SYSRET, 64), VECTOR_GP, 0);
     assert_int_equal(cpu_cpl(&m->cpu.state), 0);
+    /* the width is that of the paging mode */
+    m->cpu.state.gpr[GPR_RDX] = 0x800000000000;
+    check_fault(run(m, INSN_SYSEXIT, 64), VECTOR_GP, 0);
+    m->cpu.state.cr4 |= CR4_LA57;
+    check_jumped(run(m, INSN_SYSRET, 64));
+    assert_int_equal(m->cpu.state.rip, 0x800000000000);
+    load_ring(m, CODE0_64, DATA0, STACK0_TOP);
+    m->cpu.state.gpr[GPR_RCX] = 1ull << 56;
+    check_fault(run(m, INSN_SYSRET, 64), VECTOR_GP, 0);
+    m->cpu.state.cr4 &= ~CR4_LA57;
     load_ring(m, CODE3_64, DATA3, STACK3_TOP);
     check_fault(run(m, INSN_SYSRET, 64), VECTOR_GP, 0); /* CPL 3 */
     load_ring(m, CODE3, DATA3, STACK3_TOP);

@@ -130,6 +130,13 @@ static void bits64(void **state)
     raises(VECTOR_GP);
     assert_false(try(&s, SEG_SS, 0x7ffffffffffd, 8, MMU_READ));
     raises(VECTOR_SS);
+    s.cr4 = CR4_LA57; /* 5-level paging: 57 bits */
+    assert_true(try(&s, SEG_DS, 0x800000000000, 1, MMU_READ));
+    assert_true(try(&s, SEG_DS, 0xff00000000000000, 1, MMU_READ));
+    assert_false(try(&s, SEG_DS, 0x100000000000000, 1, MMU_READ));
+    raises(VECTOR_GP);
+    assert_false(try(&s, SEG_SS, 0xfffffffffffffd, 8, MMU_READ));
+    raises(VECTOR_SS);
 }
 
 static void compatibility(void **state)

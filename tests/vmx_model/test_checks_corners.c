@@ -221,6 +221,42 @@ static void unusable_segments(void **state)
     assert_false(passes(&f, VMX_CHECK_GUEST));
 }
 
+/* Canonical is meant by the processor's linear-address width; RIP needs only bits 63:N alike: SDM "Checks on
+ * Guest RIP, RFLAGS, and SSP". */
+static void linear_address_width(void **state)
+{
+    static struct fixture f;
+    (void)state;
+    for (unsigned width = 48; width <= 57; width += 9) {
+        fixture_long(&f);
+        f.profile.linear_address_bits = (uint8_t)width;
+        uint64_t *const fields[] = {&f.vmcs.guest_fs_base, &f.vmcs.guest_gdtr_base,
+                                    &f.vmcs.guest_ia32_sysenter_eip, &f.vmcs.guest_tr_base};
+        for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+            *fields[i] = (1ull << (width - 1)) - 1;
+            assert_true(passes(&f, VMX_CHECK_GUEST));
+            *fields[i] = UINT64_MAX << (width - 1);
+            assert_true(passes(&f, VMX_CHECK_GUEST));
+            *fields[i] = 1ull << (width - 1);
+            assert_false(passes(&f, VMX_CHECK_GUEST));
+            *fields[i] = 0;
+        }
+        f.vmcs.guest_rip = 1ull << (width - 1);
+        assert_true(passes(&f, VMX_CHECK_GUEST));
+        f.vmcs.guest_rip = 1ull << width;
+        assert_false(passes(&f, VMX_CHECK_GUEST));
+        uint64_t *const host[] = {&f.vmcs.host_gs_base, &f.vmcs.host_idtr_base,
+                                  &f.vmcs.host_ia32_sysenter_esp, &f.vmcs.host_rip};
+        for (size_t i = 0; i < sizeof host / sizeof host[0]; i++) {
+            *host[i] = UINT64_MAX << (width - 1);
+            assert_true(passes(&f, VMX_CHECK_HOST));
+            *host[i] = UINT64_MAX << width;
+            assert_false(passes(&f, VMX_CHECK_HOST));
+            *host[i] = 0;
+        }
+    }
+}
+
 /* SDM "Checks on Guest Non-Register State": events by activity state: HLT, shutdown, wait-for-SIPI. */
 static void activity_states_and_injection(void **state)
 {
@@ -294,6 +330,7 @@ int main(void)
         cmocka_unit_test(pat_bytes),
         cmocka_unit_test(segment_types),
         cmocka_unit_test(unusable_segments),
+        cmocka_unit_test(linear_address_width),
         cmocka_unit_test(activity_states_and_injection),
         cmocka_unit_test(pdpte_bits),
     };

@@ -99,8 +99,7 @@ static inline unsigned selector_rpl(unsigned selector)
 /* Canonical for the processor's linear-address width: bits 63:N-1 are identical. */
 static inline bool canonical(const struct check_context *c, uint64_t address)
 {
-    unsigned unused = 64u - c->profile->linear_address_bits;
-    return (uint64_t)((int64_t)(address << unused) >> unused) == address;
+    return cpu_canonical(address, c->profile->linear_address_bits);
 }
 
 /* Capability MSRs of one control word. With IA32_VMX_BASIC[55] the TRUE ones hold (SDM "VM-Execution

@@ -15,11 +15,10 @@ static bool type_supported(const struct vmx *vmx, uint64_t type)
            vmx->profile->vmx.ept_vpid_cap & EPT_CAP_INVVPID_TYPE(type);
 }
 
+/* By the processor's width, not the paging mode's: the VPID may be that of a guest in another mode. */
 static bool canonical(const struct vmx *vmx, uint64_t address)
 {
-    unsigned unused = 64u - vmx->profile->linear_address_bits;
-
-    return (uint64_t)((int64_t)(address << unused) >> unused) == address;
+    return cpu_canonical(address, vmx->profile->linear_address_bits);
 }
 
 static void invalidate(struct vmx *vmx, uint64_t type, uint16_t vpid, uint64_t linear)

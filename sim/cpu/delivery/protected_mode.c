@@ -113,7 +113,9 @@ static bool target_valid(const struct delivery *delivery, const struct gate *gat
                          const struct cpu_segment *cs, struct cpu_outcome *outcome)
 {
     *outcome = outcome_fault_code(VECTOR_GP, delivery->ext);
-    return cpu_long_mode(&delivery->cpu->state) ? cpu_canonical48(gate->offset) : gate->offset <= cs->limit;
+    const struct cpu_state *state = &delivery->cpu->state;
+    return cpu_long_mode(state) ? cpu_canonical(gate->offset, cpu_linear_bits(state))
+                                : gate->offset <= cs->limit;
 }
 
 /* The stack that the handler starts on. */

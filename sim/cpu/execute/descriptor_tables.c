@@ -40,7 +40,7 @@ static struct cpu_outcome load_table(struct cpu *cpu, const struct insn *insn,
     memcpy(&loaded.base, operand.bytes + 2, 8);
     if (insn->operand_bits == 16)
         loaded.base &= 0xffffff;
-    if (!cpu_canonical48(loaded.base))
+    if (!cpu_canonical(loaded.base, cpu->profile->linear_address_bits))
         return general_protection();
     *table = loaded;
     return done();

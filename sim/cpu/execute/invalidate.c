@@ -12,7 +12,8 @@ struct cpu_outcome execute_cache(struct cpu *cpu, const struct insn *insn)
     return done();
 }
 
-/* The operand's segment base counts, its limit does not. A non-canonical address makes it do nothing. */
+/* The operand's segment base counts, its limit does not. A non-canonical address makes it do nothing; by the
+ * processor's width, as mappings of another paging mode may be there still. */
 struct cpu_outcome execute_invlpg(struct cpu *cpu, const struct insn *insn)
 {
     const struct cpu_state *state = &cpu->state;
@@ -22,7 +23,7 @@ struct cpu_outcome execute_invlpg(struct cpu *cpu, const struct insn *insn)
         linear = (uint32_t)(linear + state->seg[insn->segment].base);
     else if (insn->segment == SEG_FS || insn->segment == SEG_GS)
         linear += state->seg[insn->segment].base;
-    if (cpu_canonical48(linear))
+    if (cpu_canonical(linear, cpu->profile->linear_address_bits))
         mmu_invlpg(&cpu->mmu, linear);
     return done();
 }
@@ -43,7 +44,7 @@ static bool invpcid_descriptor_valid(const struct cpu *cpu, uint64_t type, const
         return false;
     if (type <= INVPCID_SINGLE && !pcids && descriptor[0])
         return false;
-    return type != INVPCID_ADDRESS || cpu_canonical48(descriptor[1]);
+    return type != INVPCID_ADDRESS || cpu_canonical(descriptor[1], cpu->profile->linear_address_bits);
 }
 
 struct cpu_outcome execute_invpcid(struct cpu *cpu, const struct insn *insn)

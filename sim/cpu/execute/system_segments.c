@@ -37,7 +37,7 @@ static bool read_system_segment(struct cpu *cpu, uint16_t selector, unsigned typ
         *outcome = outcome_fault_code(VECTOR_NP, error_code);
         return false;
     }
-    if (!cpu_canonical48(descriptor_segment(d).base)) {
+    if (!cpu_canonical(descriptor_segment(d).base, cpu->profile->linear_address_bits)) {
         *outcome = outcome_fault_code(VECTOR_GP, error_code);
         return false;
     }

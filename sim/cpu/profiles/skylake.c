@@ -4,6 +4,9 @@
  * CPUID bits are set only for what the core executes (libunicorn 2.1.1: no AVX, no XSAVE in use, no MPX, no
  * PMU) or the model does. Costs and geometry have their sources beside them; what no publication gives is
  * "assumed".
+ *
+ * One thing is more than such a processor has: 5-level paging (LA57), which came with Ice Lake. It is here so
+ * that software can be tried with it on a profile that has all else; "skylake,-la57" is without.
  */
 #include "sim/cpu/profiles/profiles.h"
 #include "sim/cpu/profiles/vmx_controls.h"
@@ -28,8 +31,8 @@ static const struct cpuid_leaf cpuid[] = {
     {0x5, CPUID_ANY_SUBLEAF, 0x40, 0x40, 0, 0},
     /* The APIC timer always runs */
     {0x6, CPUID_ANY_SUBLEAF, 0x4, 0, 0, 0},
-    /* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID RDSEED ADX SMAP CLFLUSHOPT */
-    {0x7, 0, 0, 0x009c078b, 0, 0},
+    /* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID RDSEED ADX SMAP CLFLUSHOPT; ECX: LA57 */
+    {0x7, 0, 0, 0x009c078b, 0x00010000, 0},
     /* Topology: one thread, one core */
     {0xb, 0, 0, 1, 0x100, 0},
     {0xb, 1, 0, 1, 0x201, 0},
@@ -42,15 +45,17 @@ static const struct cpuid_leaf cpuid[] = {
     {0x80000006, CPUID_ANY_SUBLEAF, 0, 0, 0x01006040, 0},
     /* Invariant TSC */
     {0x80000007, CPUID_ANY_SUBLEAF, 0, 0, 0, 0x100},
-    /* 39 physical, 48 linear address bits */
-    {0x80000008, CPUID_ANY_SUBLEAF, 0x3027, 0, 0, 0},
+    /* 39 physical, 57 linear address bits */
+    {0x80000008, CPUID_ANY_SUBLEAF, 0x3927, 0, 0, 0},
 };
 
 const struct cpu_profile profile_skylake = {
     .name = "skylake",
-    .description = "Skylake client, family 6 model 5EH: EPT with A/D, unrestricted guest, VPID, PCID",
+    .description =
+        "Skylake client, family 6 model 5EH: EPT with A/D, unrestricted guest, VPID, PCID; and LA57, "
+        "which real parts lack (skylake,-la57)",
     .physical_address_bits = 39,
-    .linear_address_bits = 48,
+    .linear_address_bits = 57,
     .has_1g_pages = true,
     .has_pcid = true,
     .has_invpcid = true,
@@ -75,7 +80,8 @@ const struct cpu_profile profile_skylake = {
             .cr0_fixed1 = VMX_CR0_FIXED1,
             .cr4_fixed0 = VMX_CR4_FIXED0,
             .cr4_fixed1 = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR |
-                          CR4_OSXMMEXCPT | CR4_VMXE | CR4_FSGSBASE | CR4_PCIDE | CR4_SMEP | CR4_SMAP,
+                          CR4_OSXMMEXCPT | CR4_VMXE | CR4_FSGSBASE | CR4_PCIDE | CR4_SMEP | CR4_SMAP |
+                          CR4_LA57,
             .vmcs_enum = 0x2e, /* index 23: VMX-preemption timer value */
             .ept_vpid_cap = MODELLED_EPT_VPID | EPT_CAP_PAGE_1G | EPT_CAP_ACCESSED_AND_DIRTY,
         },

@@ -46,7 +46,7 @@ bool code_offset_valid(const struct cpu *cpu, const struct descriptor *code, uin
 {
     *outcome = outcome_fault_code(VECTOR_GP, 0);
     if (cpu_long_mode(&cpu->state) && descriptor_long(code))
-        return cpu_canonical48(offset);
+        return cpu_canonical(offset, cpu_linear_bits(&cpu->state));
     return offset <= descriptor_segment(code).limit;
 }
 

@@ -45,7 +45,7 @@ struct cpu_outcome system_return(struct cpu *cpu, const struct insn *insn)
     if (cpu_cpl(state) != 0)
         return outcome_fault_code(VECTOR_GP, 0);
     /* Raised here, at CPL 0: SDM "SYSRET". */
-    if (to_64bit && !cpu_canonical48(state->gpr[GPR_RCX]))
+    if (to_64bit && !cpu_canonical(state->gpr[GPR_RCX], cpu_linear_bits(state)))
         return outcome_fault_code(VECTOR_GP, 0);
     state->rip = cut_to(state->gpr[GPR_RCX], to_64bit ? 64 : 32);
     state->rflags = (state->gpr[GPR_R11] & 0x3c7fd7) | RFLAGS_FIXED1; /* RF, VM and reserved bits cleared */
@@ -75,7 +75,8 @@ struct cpu_outcome system_exit(struct cpu *cpu, const struct insn *insn)
     const unsigned base = (unsigned)state->msr.sysenter_cs & 0xfffc;
     if (cpu_real_mode(state) || !base || cpu_cpl(state) != 0)
         return outcome_fault_code(VECTOR_GP, 0);
-    if (to_64bit && (!cpu_canonical48(state->gpr[GPR_RCX]) || !cpu_canonical48(state->gpr[GPR_RDX])))
+    if (to_64bit && (!cpu_canonical(state->gpr[GPR_RCX], cpu_linear_bits(state)) ||
+                     !cpu_canonical(state->gpr[GPR_RDX], cpu_linear_bits(state))))
         return outcome_fault_code(VECTOR_GP, 0);
     state->gpr[GPR_RSP] = cut_to(state->gpr[GPR_RCX], to_64bit ? 64 : 32);
     state->rip = cut_to(state->gpr[GPR_RDX], to_64bit ? 64 : 32);
