@@ -223,10 +223,10 @@ void core_sync_time(struct core *core)
         settle(core, 0, 0);
 }
 
-/* Begins a slice that ends at the client's deadline or sooner. */
-void core_grant(struct core *core)
+/* Begins a slice that ends at the deadline or sooner. */
+void core_grant(struct core *core, uint64_t deadline)
 {
-    uint64_t deadline = core->config.client->deadline(core->config.client->opaque), now = *core->config.cycles;
+    uint64_t now = *core->config.cycles;
     uint64_t room = deadline > now ? deadline - now : 0;
     core->granted = room < CORE_SLICE ? (int32_t)room : CORE_SLICE;
     *core->budget = core->granted;

@@ -108,7 +108,7 @@ bool core_run(struct core *core, const char **error)
     core->stop = false;
     core->poll_soon = true; /* look at what is pending before the first block */
     core_export_for_start(core);
-    core_grant(core);
+    core_grant(core, 0); /* the poll comes before the first block */
     core->cpu->interrupt_request = LIB_INTERRUPT_HARD;
     uc_err result = uc_emu_start(core->uc, core->config.state->rip, 0, 0, 0);
     *error = core->error;

@@ -101,7 +101,7 @@ void core_export(struct core *core);
 void core_export_for_start(struct core *core);
 /* accounting.c */
 void core_charge(struct core *core);
-void core_grant(struct core *core);
+void core_grant(struct core *core, uint64_t deadline);
 void core_empty_code_buffer(struct core *core);
 bool core_prove_accounting(struct core *core);
 /* fill.c */

@@ -114,33 +114,36 @@ static void end_run(struct core *core)
     uc_emu_stop(core->uc);
 }
 
-/* Once: an event that is still due afterwards is taken after the next block, so a poll that settles nothing cannot hang. */
-static bool poll_if_due(struct core *core)
-{
-    const struct core_client *client = core->config.client;
-    if (!core->poll_soon && client->deadline(client->opaque) > *core->config.cycles)
-        return true;
-    core->poll_soon = false;
-    return client->poll(client->opaque);
-}
-
 /* Something waits, and no shadow hides it: whether RFLAGS.IF matters to it poll knows. */
 static bool window_open(const struct core *core)
 {
     return core->window_wanted && !(core->env->hflags & LIB_HF_INHIBIT_INTERRUPTS);
 }
 
-static void resume(struct core *core, bool go_on)
+/* Polls at most once: an event that is still due afterwards is taken after the next block, so a poll that settles nothing
+ * cannot hang. *deadline is the client's, asked for as seldom as can be: a trap is a hot path. */
+static bool take_events(struct core *core, uint64_t *deadline)
 {
     const struct core_client *client = core->config.client;
-    if (go_on) {
-        core->window_wanted = client->wants_interrupt_window(client->opaque);
-        core->poll_soon |= core->window_wanted; /* the trap may have opened it; poll knows all that blocks */
-        go_on = poll_if_due(core);
-        core->window_wanted = go_on && client->wants_interrupt_window(client->opaque);
-    }
+    core->window_wanted = client->wants_interrupt_window(client->opaque);
+    *deadline = client->deadline(client->opaque);
+    /* An event that waits may have been let in by the trap; poll knows all that holds it back. */
+    if (!core->poll_soon && !core->window_wanted && *deadline > *core->config.cycles)
+        return true;
+    core->poll_soon = false;
+    if (!client->poll(client->opaque))
+        return false;
+    core->window_wanted = client->wants_interrupt_window(client->opaque);
+    *deadline = client->deadline(client->opaque);
+    return true;
+}
+
+static void resume(struct core *core, bool go_on)
+{
+    uint64_t deadline = 0;
+    go_on = go_on && take_events(core, &deadline);
     core_export(core);
-    core_grant(core);
+    core_grant(core, deadline);
     if (!go_on || core->error)
         end_run(core);
 }
@@ -178,8 +181,9 @@ bool core_between_blocks(struct core *core)
 {
     const struct core_client *client = core->config.client;
     core_sync_time(core);
-    if (!core->poll_soon && !window_open(core) && client->deadline(client->opaque) > *core->config.cycles) {
-        core_grant(core); /* the slice ended, nothing is due */
+    uint64_t deadline = client->deadline(client->opaque);
+    if (!core->poll_soon && !window_open(core) && deadline > *core->config.cycles) {
+        core_grant(core, deadline); /* the slice ended, nothing is due */
         return true;
     }
     core_import(core);
