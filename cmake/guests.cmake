@@ -6,7 +6,7 @@ function(vtsim_guest name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/examples/common)
   target_compile_options(${name} PRIVATE -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only -mcmodel=small
                          -fno-stack-protector -fno-asynchronous-unwind-tables -O2 -g0 -Wall -Wextra)
-  target_link_options(${name} PRIVATE -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096
+  target_link_options(${name} PRIVATE -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096
                       -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -T ${PROJECT_SOURCE_DIR}/examples/common/image.lds)
   set_target_properties(${name} PROPERTIES SUFFIX .elf POSITION_INDEPENDENT_CODE OFF
                         LINK_DEPENDS ${PROJECT_SOURCE_DIR}/examples/common/image.lds

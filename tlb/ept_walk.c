@@ -63,7 +63,8 @@ static enum mmu_status descend(struct walk *walk, uint64_t guest_physical, unsig
         path->value[path->depth++] = entry;
         page->rights &= (unsigned)(entry & EPT_PRESENT);
         if (ept_maps_page(entry, level)) {
-            page->size = level_size[level];
+            /* The analyzer does not see that only levels 0 to 2 map a page. */
+            page->size = level_size[level]; // NOLINT(clang-analyzer-core.uninitialized.Assign)
             uint64_t offset = (1ull << tlb_size_bits[page->size]) - 1;
             page->physical = (entry & TLB_PHYSICAL & ~offset) | (guest_physical & offset);
             return MMU_OK;

@@ -66,12 +66,11 @@ static enum boot_status read_layout(const struct boot_file *image, struct elf_la
         return boot_fail(result, BOOT_BAD_IMAGE,
                          "%s: %u program headers of %u bytes; at least one of %zu is needed", image->name,
                          l->count, l->entry_size, least);
-    uint64_t bytes = (uint64_t)l->count * l->entry_size;
+    uint64_t bytes = (uint64_t)l->count * l->entry_size, end = l->table + bytes;
     if (l->table > image->size || bytes > image->size - l->table)
         return boot_fail(result, BOOT_TRUNCATED,
                          "%s: program headers at %#llx to %#llx, but the file ends at %#zx; copy it again",
-                         image->name, (unsigned long long)l->table, (unsigned long long)(l->table + bytes),
-                         image->size);
+                         image->name, (unsigned long long)l->table, (unsigned long long)end, image->size);
     return BOOT_OK;
 }
 

@@ -103,12 +103,12 @@ enum boot_status multiboot_address_parts(const struct boot_file *image, const st
             result, BOOT_TRUNCATED,
             "%s: Multiboot header: %#llx bytes are to be loaded from offset %#llx, the file has %#zx in all",
             image->name, (unsigned long long)size, (unsigned long long)from, image->size);
-    uint64_t memory = size;
+    uint64_t memory = size, end = h->load_addr + size;
     if (h->bss_end_addr) {
-        if (h->bss_end_addr < h->load_addr + size)
+        if (h->bss_end_addr < end)
             return boot_fail(result, BOOT_BAD_IMAGE,
                              "%s: Multiboot header: bss_end_addr %#x lies within what is loaded, up to %#llx",
-                             image->name, h->bss_end_addr, (unsigned long long)(h->load_addr + size));
+                             image->name, h->bss_end_addr, (unsigned long long)end);
         memory = h->bss_end_addr - h->load_addr;
     }
     parts->part[0] = (struct boot_part){h->load_addr, memory, from, size};

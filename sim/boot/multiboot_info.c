@@ -89,7 +89,7 @@ static void put_map(struct block *b, const struct phys_mem *mem)
     put32(b->data + OFFSET_MMAP_ADDR, b->base + b->used);
     put32(b->data + OFFSET_MMAP_LENGTH, count * MAP_ENTRY);
     for (unsigned i = 0; i < count; i++) {
-        uint8_t *entry = b->data + b->used + i * MAP_ENTRY;
+        uint8_t *entry = b->data + b->used + (size_t)i * MAP_ENTRY;
         put32(entry, MAP_ENTRY - 4); /* the size does not count itself */
         put64(entry + 4, map[i].base);
         put64(entry + 12, map[i].length);

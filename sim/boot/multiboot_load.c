@@ -132,7 +132,7 @@ enum boot_status multiboot_load(const struct phys_mem *mem, const struct boot_fi
                                 const struct boot_file *modules, size_t module_count,
                                 struct boot_result *result)
 {
-    struct boot_parts parts;
+    struct boot_parts parts = {.count = 0};
     uint32_t address[MULTIBOOT_MAX_MODULES];
     *result = (struct boot_result){.image_digest = digest(image->data, image->size)};
     if (module_count > MULTIBOOT_MAX_MODULES)

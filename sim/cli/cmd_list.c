@@ -40,10 +40,10 @@ static int run(int argc, char **argv)
 {
     struct list_request request = {.format = TABLE_TEXT};
     int status = cli_parse(&cmd_list, argc, argv, &request);
-    if (status == CLI_OK && !request.topic)
-        status = cli_fail(CLI_USAGE, "a list of what? 'vtsim list --help' names them all");
     if (status != CLI_OK)
         return status == CLI_HELP_SHOWN ? CLI_OK : status;
+    if (!request.topic)
+        return cli_fail(CLI_USAGE, "a list of what? 'vtsim list --help' names them all");
     struct table table;
     table_init(&table, request.topic->name, "");
     request.topic->fill(&table);

@@ -6,7 +6,7 @@
 
 static const struct cli_command *const commands[] = {&cmd_run,  &cmd_report, &cmd_compare,
                                                      &cmd_runs, &cmd_list,   &cmd_explain};
-#define COMMAND_COUNT (sizeof commands / sizeof *commands)
+#define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
 static void print_usage(FILE *file)
 {

@@ -77,7 +77,7 @@ static int show(const struct stats_request *request, enum stats_command what)
         return cli_fail(CLI_USAGE, "%s", error);
     int64_t *ids = calloc(request->count + 1, sizeof *ids);
     int status = ids ? find_runs(store, request, ids) : cli_fail(CLI_INTERNAL, "out of memory");
-    if (status == CLI_OK) {
+    if (ids && status == CLI_OK) {
         bool ok =
             what == STATS_REPORT
                 ? report_run(store, ids[0], request->section, request->format, stdout, error, sizeof error)

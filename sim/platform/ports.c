@@ -130,7 +130,7 @@ static void byte_out(struct platform *p, uint16_t port, uint8_t value)
     const struct port_range *r = find(p, port);
     if (r && r->out8)
         r->out8(p, port, value);
-    else if (r)
+    else if (r && r->out)
         r->out(p, port, value, 1);
 }
 
