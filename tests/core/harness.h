@@ -33,6 +33,7 @@ struct harness {
     unsigned stop_after_traps; /* HLT always stops */
     bool (*on_poll)(struct harness *);
     bool window;
+    struct cpu_profile profile; /* a copy: looked at again for each block that is translated */
 };
 
 static uint64_t harness_mmio_read(void *o, uint64_t p, unsigned size)
@@ -121,11 +122,11 @@ static inline int harness_open(void **state)
     h->deadline = UINT64_MAX;
     h->client = (struct core_client){harness_instruction, harness_exception, harness_memory_fault, harness_poll,
                                      harness_deadline,    harness_window,    h};
-    const struct cpu_profile *profile = cpu_profile_find("skylake");
-    assert_true(mmu_init(&h->mmu, profile, &h->mem, NULL, &h->cycles));
+    h->profile = *cpu_profile_find("skylake");
+    assert_true(mmu_init(&h->mmu, &h->profile, &h->mem, NULL, &h->cycles));
     harness_flat_32(h);
     const struct core_config config = {.client = &h->client, .state = &h->state, .mmu = &h->mmu, .mem = &h->mem,
-                                       .profile = profile, .cycles = &h->cycles, .instructions = &h->instructions,
+                                       .profile = &h->profile, .cycles = &h->cycles, .instructions = &h->instructions,
                                        .accounting = true};
     h->core = core_open(&config, &error);
     if (!h->core)

@@ -155,6 +155,23 @@ static void an_instruction_that_the_model_executes_across_pages(void **state)
     assert_int_equal(h->state.rip, 0x11001);
 }
 
+/* The library's processor has SMAP whatever the profile was told to be without: then CLAC goes to the model. */
+static void clac_without_smap_goes_to_the_model(void **state)
+{
+    struct harness *h = *state;
+    LOAD(h, HARNESS_CODE, 0x40, 0x0f, 0x01, 0xca, 0xf4); /* inc eax; clac; hlt */
+    harness_run(h);
+    assert_int_equal(h->traps, 1);
+    assert_int_equal(h->exceptions, 0);
+    h->profile.has_smap = false;
+    h->state.rip = HARNESS_CODE + 0x100;
+    LOAD(h, HARNESS_CODE + 0x100, 0x40, 0x0f, 0x01, 0xca, 0xf4);
+    h->stop_after_traps = 2;
+    harness_run(h);
+    assert_int_equal(h->traps, 2);
+    assert_int_equal(h->insn.id, INSN_CLAC);
+}
+
 /* Nothing answers there: reads give all ones, the run goes on. */
 static void a_hole_reads_all_ones(void **state)
 {
@@ -230,6 +247,7 @@ int main(void)
         T(a_store_to_data_does_not_hide_one_to_code),
         T(a_store_through_an_alias_is_seen),
         T(an_instruction_that_the_model_executes_across_pages),
+        T(clac_without_smap_goes_to_the_model),
         T(a_hole_reads_all_ones),
         T(code_in_a_hole_is_undefined),
         T(exceptions_of_translated_code),
