@@ -45,9 +45,8 @@ void machine_end(struct machine *m, enum machine_outcome outcome, const char *fo
 static void serial_out(void *opaque, uint8_t byte)
 {
     struct machine *m = opaque;
-    if (m->serial && putc(byte, m->serial) == EOF && m->platform.stop == PLATFORM_RUNS)
-        platform_request_stop(&m->platform, PLATFORM_UNSUPPORTED, 0,
-                              "the serial output cannot be written (is the disk full, or the reader gone?)");
+    if (m->serial && !m->serial_failed)
+        m->serial_failed = putc(byte, m->serial) == EOF;
 }
 
 static void explain(void *opaque, const char *line)
@@ -62,19 +61,20 @@ static bool open_serial(struct machine *m)
     const struct machine_options *o = m->options;
     if (o->serial == SERIAL_STDIO)
         m->serial = stdout;
-    if (o->serial != SERIAL_FILE)
-        return true;
-    m->serial = fopen(o->serial_path, "wb");
-    if (!m->serial)
+    if (o->serial == SERIAL_FILE)
+        m->serial = fopen(o->serial_path, "wb");
+    if (m->serial)
+        setvbuf(m->serial, NULL, _IOLBF, BUFSIZ); /* a run that is killed loses no whole line */
+    else if (o->serial == SERIAL_FILE)
         machine_end(m, MACHINE_USAGE, "--serial file:%s cannot be opened: %s", o->serial_path, strerror(errno));
-    return m->serial != NULL;
+    return m->serial || o->serial == SERIAL_NULL;
 }
 
 static void close_serial(struct machine *m)
 {
     if (!m->serial)
         return;
-    bool failed = fflush(m->serial) != 0;
+    bool failed = fflush(m->serial) != 0 && !m->serial_failed;
     if (m->serial != stdout)
         failed |= fclose(m->serial) != 0;
     if (failed && m->result->outcome != MACHINE_UNSUPPORTED)

@@ -9,6 +9,10 @@ enum { PROGRESS_CYCLES = 50000000 };
 static bool stopped_by_platform(struct machine *m)
 {
     const struct platform *p = &m->platform;
+    if (m->serial_failed) {
+        machine_end(m, MACHINE_INTERNAL, "the serial output cannot be written (is the disk full, or the reader gone?)");
+        return true;
+    }
     switch (p->stop) {
     case PLATFORM_RUNS:
         return false;

@@ -18,6 +18,7 @@ struct machine {
     struct core *core;
     struct core_client client;
     FILE *serial;
+    bool serial_failed; /* its output could not be written: the run ends */
     uint64_t next_progress;
     bool accounting;
 };
