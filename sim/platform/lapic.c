@@ -29,6 +29,7 @@ void lapic_power_up(struct lapic *a)
     a->base = LAPIC_DEFAULT_BASE | APIC_BASE_EN | APIC_BASE_BSP;
     a->nmi_pending = false;
     a->lint_level[0] = a->lint_level[1] = false;
+    a->eoi_broadcast = false;
     a->unsupported = NULL;
     lapic_reset_registers(a);
 }
@@ -179,16 +180,20 @@ bool lapic_extint_open(const struct lapic *a)
     return lapic_enabled(a) && !(lvt & LVT_MASKED) && (lvt & LVT_DELIVERY_MODE) == DELIVERY_EXTINT << 8;
 }
 
-/* "Signaling Interrupt Servicing Completion". There is no I/O APIC to tell of a level-triggered interrupt's
- * end. */
+/* "Signaling Interrupt Servicing Completion": the end of a level-triggered interrupt is broadcast to I/O
+ * APICs; the platform passes it on. */
 void lapic_end_of_interrupt(struct lapic *a)
 {
     int vector = highest(a->isr);
     if (vector < 0)
         return;
     clear_bit(a->isr, (unsigned)vector);
+    if (!get_bit(a->tmr, (unsigned)vector))
+        return;
+    a->eoi_broadcast = true;
+    a->eoi_vector = (uint8_t)vector;
     uint32_t *lint0 = lapic_lvt(a, LAPIC_LVT_LINT0);
-    if (get_bit(a->tmr, (unsigned)vector) && (*lint0 & LVT_VECTOR) == (uint32_t)vector) {
+    if ((*lint0 & LVT_LEVEL) && (*lint0 & LVT_VECTOR) == (uint32_t)vector) {
         *lint0 &= ~LVT_REMOTE_IRR;
         poll_lint0_level(a);
     }

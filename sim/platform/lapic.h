@@ -75,6 +75,15 @@ enum lapic_delivery_mode {
 #define ESR_RECEIVED_ILLEGAL_VECTOR (1u << 6)
 #define ESR_ILLEGAL_REGISTER (1u << 7)
 
+/* An interrupt message from outside: the I/O APIC. */
+struct lapic_message {
+    uint8_t destination; /* physical ID or logical destination; FFH is everybody */
+    bool logical;
+    uint8_t mode; /* enum lapic_delivery_mode */
+    uint8_t vector;
+    bool level;
+};
+
 struct lapic_clock {
     const uint64_t *now;        /* cycles */
     const uint64_t *tsc_offset; /* TSC = now + tsc_offset */
@@ -92,6 +101,8 @@ struct lapic {
     uint32_t lvt[LAPIC_LVT_COUNT]; /* from LAPIC_LVT_TIMER on */
     bool lint_level[2];
     bool nmi_pending;
+    bool eoi_broadcast; /* an EOI for I/O APICs is waiting to be passed on: eoi_vector */
+    uint8_t eoi_vector;
 
     /* The timer (lapic_timer.c). */
     uint32_t timer_initial, timer_divide;
@@ -148,6 +159,9 @@ bool lapic_extint_open(const struct lapic *a);
 
 /* IPIs (lapic_ipi.c). */
 void lapic_send(struct lapic *a, uint64_t icr);
+/* Takes a message if it is for this APIC. False: nobody took it. ExtINT is not a message here but a level. */
+bool lapic_receive(struct lapic *a, struct lapic_message message);
+bool lapic_message_is_for(const struct lapic *a, struct lapic_message message);
 
 /* Timer (lapic_timer.c). */
 void lapic_timer_sync(struct lapic *a, struct lapic_clock clock);

@@ -93,3 +93,54 @@ void lapic_send(struct lapic *a, uint64_t icr)
         break;
     }
 }
+
+/* Messages carry eight destination bits. "Determining IPI Destination": in x2APIC mode they are the low bits
+ * of the ID; FFH is the broadcast in both modes. */
+bool lapic_message_is_for(const struct lapic *a, struct lapic_message message)
+{
+    if (!lapic_enabled(a))
+        return false;
+    if (message.destination == 0xff)
+        return true;
+    if (!message.logical)
+        return message.destination == a->id;
+    return lapic_x2apic(a) ? logical_match_x2apic(a, message.destination)
+                           : logical_match_xapic(a, message.destination);
+}
+
+/* "Interrupt Acceptance for Fixed Interrupts"; an APIC disabled by software takes no fixed interrupt but
+ * takes NMIs
+ * ("Local APIC State After It Has Been Software Disabled"). */
+static bool receive_fixed(struct lapic *a, struct lapic_message message)
+{
+    if (!(a->svr & SVR_ENABLED))
+        return false;
+    if (message.vector < 16) {
+        lapic_error(a, ESR_RECEIVED_ILLEGAL_VECTOR);
+        return false;
+    }
+    lapic_accept(a, message.vector, message.level);
+    return true;
+}
+
+bool lapic_receive(struct lapic *a, struct lapic_message message)
+{
+    if (!lapic_message_is_for(a, message))
+        return false;
+    switch (message.mode) {
+    case DELIVERY_FIXED:
+    case DELIVERY_LOWEST_PRIORITY: /* the only candidate is this processor */
+        return receive_fixed(a, message);
+    case DELIVERY_NMI:
+        a->nmi_pending = true;
+        return true;
+    case DELIVERY_SMI:
+        a->unsupported = "I/O APIC: an SMI for the only processor; system-management mode is not modelled";
+        return true;
+    case DELIVERY_INIT:
+        a->unsupported = "I/O APIC: an INIT for the only processor is not modelled";
+        return true;
+    default: /* reserved */
+        return false;
+    }
+}

@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#define CASCADE_LINE 2u
 #define NO_LINE 8u
 #define ICW1_INIT 0x10
 #define ICW1_IC4 0x01
@@ -52,7 +51,7 @@ static unsigned requesting_line(const struct pic8259_chip *c, bool master)
     if (c->special_mask)
         in_service &= (uint8_t)~c->imr; /* a masked line in service holds nobody up */
     if (master && c->special_fully_nested)
-        in_service &= (uint8_t) ~(1u << CASCADE_LINE);
+        in_service &= (uint8_t) ~(1u << PIC_CASCADE_LINE);
     return rank < best_rank(c, in_service) ? line_of_rank(c, rank) : NO_LINE;
 }
 
@@ -72,14 +71,14 @@ static void update_cascade(struct pic8259 *pic)
 {
     bool level = requesting_line(&pic->chip[1], false) != NO_LINE;
     struct pic8259_chip *master = &pic->chip[0];
-    uint8_t bit = 1u << CASCADE_LINE;
+    uint8_t bit = 1u << PIC_CASCADE_LINE;
     master->lines = (uint8_t)(level ? master->lines | bit : master->lines & ~bit);
     master->irr = (uint8_t)(level ? master->irr | bit : master->irr & ~bit);
 }
 
 void pic8259_set_line(struct pic8259 *pic, unsigned line, bool level)
 {
-    if (line == CASCADE_LINE || line > 15)
+    if (line == PIC_CASCADE_LINE || line > 15)
         return;
     set_chip_line(&pic->chip[line >> 3], line & 7, level);
     update_cascade(pic);
@@ -98,7 +97,7 @@ static unsigned acknowledge_chip(struct pic8259_chip *c, bool master)
     if (line == NO_LINE)
         return 7;
     uint8_t bit = (uint8_t)(1u << line);
-    if (!(c->level_triggered || (master && line == CASCADE_LINE)))
+    if (!(c->level_triggered || (master && line == PIC_CASCADE_LINE)))
         c->irr &= (uint8_t)~bit;
     if (!c->auto_eoi)
         c->isr |= bit;
@@ -111,7 +110,7 @@ uint8_t pic8259_acknowledge(struct pic8259 *pic)
 {
     unsigned line = acknowledge_chip(&pic->chip[0], true);
     struct pic8259_chip *from = &pic->chip[0];
-    if (line == CASCADE_LINE) {
+    if (line == PIC_CASCADE_LINE) {
         from = &pic->chip[1];
         line = acknowledge_chip(from, false);
     }

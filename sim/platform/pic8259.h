@@ -11,6 +11,7 @@
 #define PIC_MASTER_PORT 0x20
 #define PIC_SLAVE_PORT 0xa0
 #define PIC_PORT_COUNT 2
+#define PIC_CASCADE_LINE 2u
 
 struct pic8259_chip {
     uint8_t irr, isr, imr;

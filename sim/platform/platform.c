@@ -1,4 +1,4 @@
-/* platform.c: the devices put together, and what lies in physical memory besides RAM. */
+/* platform.c: the devices put together. */
 #include "sim/platform/platform.h"
 
 #include <string.h>
@@ -17,6 +17,7 @@ struct platform_config platform_default_config(void)
         .tsc_deadline = true,
         .debug_exit_port = DEBUG_EXIT_DEFAULT_PORT,
         .debug_exit_size = DEBUG_EXIT_DEFAULT_SIZE,
+        .irq_lines = true,
     };
 }
 
@@ -28,6 +29,7 @@ void platform_init(struct platform *p, const struct platform_config *config, con
     uart_reset(&p->uart);
     pic8259_reset(&p->pic);
     pit8254_reset(&p->pit);
+    ioapic_reset(&p->ioapic);
     fw_cfg_reset(&p->fw_cfg, config->ram_low + config->ram_high, 1);
     p->lapic.cycles_per_bus_clock = config->cycles_per_bus_clock;
     p->lapic.physical_address_bits = config->physical_address_bits;
@@ -56,39 +58,6 @@ void platform_request_stop(struct platform *p, enum platform_stop stop, uint32_t
     p->stop_text = text;
 }
 
-static void note_unsupported(struct platform *p)
-{
-    if (p->lapic.unsupported)
-        platform_request_stop(p, PLATFORM_UNSUPPORTED, 0, p->lapic.unsupported);
-}
-
-/* SDM "Local APIC Status and Location"; in x2APIC mode and when disabled there is no MMIO interface. */
-static bool in_lapic_page(const struct platform *p, uint64_t physical)
-{
-    return lapic_enabled(&p->lapic) && !lapic_x2apic(&p->lapic) &&
-           (physical & ~(uint64_t)(LAPIC_PAGE_SIZE - 1)) == (p->lapic.base & APIC_BASE_ADDRESS);
-}
-
-uint64_t platform_mmio_read(void *platform, uint64_t physical, unsigned size)
-{
-    struct platform *p = platform;
-    if (!in_lapic_page(p, physical))
-        return size >= 8 ? UINT64_MAX : (1ull << (8 * size)) - 1;
-    platform_sync(p);
-    return lapic_mmio_read(&p->lapic, platform_lapic_clock(p), physical & (LAPIC_PAGE_SIZE - 1), size);
-}
-
-void platform_mmio_write(void *platform, uint64_t physical, uint64_t value, unsigned size)
-{
-    struct platform *p = platform;
-    if (!in_lapic_page(p, physical))
-        return;
-    platform_sync(p);
-    lapic_mmio_write(&p->lapic, platform_lapic_clock(p), physical & (LAPIC_PAGE_SIZE - 1), (uint32_t)value,
-                     size);
-    note_unsupported(p);
-}
-
 bool platform_apic_read_msr(struct platform *p, uint32_t index, uint64_t *value)
 {
     platform_sync(p);
@@ -109,7 +78,7 @@ bool platform_apic_write_msr(struct platform *p, uint32_t index, uint64_t value)
     platform_sync(p);
     if (!lapic_write_msr(&p->lapic, platform_lapic_clock(p), index, value))
         return false;
-    note_unsupported(p);
+    platform_note_lapic(p);
     if (lapic_over_ram(p))
         platform_request_stop(
             p, PLATFORM_UNSUPPORTED, 0,

@@ -12,6 +12,7 @@
 
 #include "sim/platform/debug_exit.h"
 #include "sim/platform/fw_cfg.h"
+#include "sim/platform/ioapic.h"
 #include "sim/platform/lapic.h"
 #include "sim/platform/pic8259.h"
 #include "sim/platform/pit8254.h"
@@ -31,6 +32,7 @@ struct platform_config {
     bool tsc_deadline;             /* CPUID.01H:ECX[24] */
     uint16_t debug_exit_port;      /* isa-debug-exit: first port */
     uint16_t debug_exit_size;      /* and number of ports; 0: no such device */
+    bool irq_lines;                /* a byte written to port 2000H + pin sets that pin: QEMU's pc-testdev */
 };
 
 /* Wiring to the rest of the machine; not part of a snapshot. now and tsc_offset must not be null. */
@@ -58,6 +60,7 @@ struct platform {
     const char *stop_text; /* static string or null */
     struct uart uart;
     struct lapic lapic;
+    struct ioapic ioapic;
     struct pic8259 pic;
     struct pit8254 pit;
     struct fw_cfg fw_cfg;
@@ -79,7 +82,8 @@ void platform_bus(struct platform *p, struct cpu_bus *bus);
 /* Sets the callbacks for everything that is not RAM. */
 void platform_attach_memory(struct platform *p, struct phys_mem *mem);
 
-/* Callbacks of struct phys_mem; size is 1, 2, 4 or 8. Outside of the LAPIC's page reads give all ones. */
+/* Callbacks of struct phys_mem; size is 1, 2, 4 or 8. Where no device answers (mmio.c) reads give all
+ * ones. */
 uint64_t platform_mmio_read(void *platform, uint64_t physical, unsigned size);
 void platform_mmio_write(void *platform, uint64_t physical, uint64_t value, unsigned size);
 
@@ -90,8 +94,16 @@ void platform_port_out(struct platform *p, uint16_t port, uint32_t value, unsign
 /* Interrupts (interrupts.c): LAPIC and 8259 together, as the processor's INTR and NMI pins see them. */
 bool platform_interrupt_pending(struct platform *p);
 uint8_t platform_interrupt_acknowledge(struct platform *p);
-/* A device's interrupt line, 0 to 15. */
+/* A device's ISA interrupt line, 0 to 15: goes to the 8259s and to the I/O APIC (line 0 to pin 2). */
 void platform_irq(struct platform *p, unsigned line, bool level);
+/* Does neither of the two let the line through? */
+bool platform_irq_masked(const struct platform *p, unsigned line);
+/* A pin of the I/O APIC that is no ISA line. */
+void platform_ioapic_pin(struct platform *p, unsigned pin, bool level);
+/* Sends what level-triggered pins ask for: after a change of the I/O APIC's registers. */
+void platform_ioapic_service(struct platform *p);
+/* After an access to the local APIC: EOI for the I/O APIC, what is not modelled. */
+void platform_note_lapic(struct platform *p);
 /* The 8259's output may have changed: tell LINT0. */
 void platform_update_lint0(struct platform *p);
 

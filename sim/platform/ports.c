@@ -9,6 +9,8 @@
  */
 #include "sim/platform/platform.h"
 
+#define IRQ_LINES_PORT 0x2000
+
 struct port_range {
     uint16_t first, count;
     uint8_t (*in8)(struct platform *p, uint16_t port);
@@ -93,6 +95,21 @@ static void fw_cfg_out(struct platform *p, uint16_t port, uint32_t value, unsign
         fw_cfg_select(&p->fw_cfg, (uint16_t)value);
 }
 
+static void irq_line_out(struct platform *p, uint16_t port, uint8_t value)
+{
+    unsigned pin = port - IRQ_LINES_PORT;
+    if (p->config.irq_lines && pin < 16)
+        platform_irq(p, pin, value != 0);
+    else if (p->config.irq_lines)
+        platform_ioapic_pin(p, pin, value != 0);
+}
+
+static uint8_t irq_line_in(struct platform *p, uint16_t port)
+{
+    (void)p, (void)port;
+    return 0xff; /* write-only */
+}
+
 static const struct port_range ranges[] = {
     {PIC_MASTER_PORT, PIC_PORT_COUNT, pic_in, pic_out, 0, 0},
     {PIT_PORT, PIT_PORT_COUNT, pit_in, pit_out, 0, 0},
@@ -104,6 +121,7 @@ static const struct port_range ranges[] = {
     {FW_CFG_PORT, FW_CFG_PORT_COUNT, 0, 0, fw_cfg_in, fw_cfg_out},
     {0x604, 2, 0, 0, pm1_control_in, pm1_control_out},
     {0xcf9, 1, 0, 0, reset_control_in, reset_control_out},
+    {IRQ_LINES_PORT, IOAPIC_PINS, irq_line_in, irq_line_out, 0, 0},
 };
 static const struct port_range debug_exit = {0, 0, 0, 0, debug_exit_in, debug_exit_out};
 

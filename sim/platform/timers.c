@@ -34,8 +34,7 @@ void platform_sync(struct platform *p)
 uint64_t platform_next_deadline(const struct platform *p)
 {
     uint64_t lapic = lapic_timer_deadline(&p->lapic, platform_lapic_clock(p));
-    bool pit_masked = p->pic.chip[0].imr >> PIT_IRQ & 1;
-    uint64_t edge = pit_masked ? UINT64_MAX : pit8254_next_edge(&p->pit);
+    uint64_t edge = platform_irq_masked(p, PIT_IRQ) ? UINT64_MAX : pit8254_next_edge(&p->pit);
     if (edge == UINT64_MAX)
         return lapic;
     uint64_t pit = cycle_of_tick(p, edge);
