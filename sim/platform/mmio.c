@@ -20,8 +20,14 @@ static void io_apic_write(struct platform *p, unsigned offset, uint64_t value, u
     platform_ioapic_service(p);
 }
 
+static uint64_t hpet_mmio_read(struct platform *p, unsigned offset, unsigned size)
+{
+    return hpet_read(&p->hpet, offset, size);
+}
+
 static const struct mmio_range ranges[] = {
     {IOAPIC_BASE, IOAPIC_SIZE, io_apic_read, io_apic_write},
+    {HPET_BASE, HPET_SIZE, hpet_mmio_read, platform_hpet_write},
 };
 
 static const struct mmio_range *find(uint64_t physical)

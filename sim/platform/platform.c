@@ -30,6 +30,9 @@ void platform_init(struct platform *p, const struct platform_config *config, con
     pic8259_reset(&p->pic);
     pit8254_reset(&p->pit);
     ioapic_reset(&p->ioapic);
+    hpet_reset(&p->hpet);
+    pm_timer_reset(&p->pm_timer);
+    rtc_reset(&p->rtc, config->ram_low, config->ram_high, 1);
     fw_cfg_reset(&p->fw_cfg, config->ram_low + config->ram_high, 1);
     p->lapic.cycles_per_bus_clock = config->cycles_per_bus_clock;
     p->lapic.physical_address_bits = config->physical_address_bits;

@@ -12,11 +12,14 @@
 
 #include "sim/platform/debug_exit.h"
 #include "sim/platform/fw_cfg.h"
+#include "sim/platform/hpet.h"
 #include "sim/platform/ioapic.h"
 #include "sim/platform/lapic.h"
 #include "sim/platform/pic8259.h"
 #include "sim/platform/pit8254.h"
+#include "sim/platform/pm_timer.h"
 #include "sim/platform/power.h"
+#include "sim/platform/rtc.h"
 #include "sim/platform/uart.h"
 #include "vtsim/phys_mem.h"
 
@@ -65,6 +68,9 @@ struct platform {
     struct pit8254 pit;
     struct fw_cfg fw_cfg;
     struct power power;
+    struct hpet hpet;
+    struct pm_timer pm_timer;
+    struct rtc rtc;
 };
 
 /* One processor, isa-debug-exit at 0xf4 with 4 ports, x2APIC and TSC-deadline mode, 39 physical-address bits,
@@ -110,8 +116,15 @@ void platform_update_lint0(struct platform *p);
 /* Time (timers.c). Lets timers act up to a cycle; every access to a device first does it up to host.now. */
 void platform_sync_to(struct platform *p, uint64_t cycles);
 void platform_sync(struct platform *p);
-/* PIT clocks since power-on at a cycle. */
+/* Clocks of a frequency since power-on at a cycle; and the PIT's. */
+uint64_t platform_tick(const struct platform *p, uint64_t cycles, uint32_t hz);
 uint64_t platform_pit_tick(const struct platform *p, uint64_t cycles);
+/* Of platform_sync_to, for accesses to a clock that it leaves alone because nobody waits for it. */
+void platform_sync_hpet(struct platform *p, uint64_t cycles);
+void platform_sync_rtc(struct platform *p, uint64_t cycles);
+void platform_sync_pm_timer(struct platform *p, uint64_t cycles);
+/* A write to the HPET's registers, and what it does to interrupt lines (hpet_lines.c). */
+void platform_hpet_write(struct platform *p, unsigned offset, uint64_t value, unsigned size);
 /* The next cycle at which a timer raises an interrupt; UINT64_MAX: never. */
 uint64_t platform_next_deadline(const struct platform *p);
 

@@ -95,6 +95,52 @@ static void fw_cfg_out(struct platform *p, uint16_t port, uint32_t value, unsign
         fw_cfg_select(&p->fw_cfg, (uint16_t)value);
 }
 
+static uint8_t rtc_in(struct platform *p, uint16_t port)
+{
+    if (port == RTC_PORT)
+        return 0xff; /* write-only */
+    platform_sync_rtc(p, *p->host.now);
+    uint8_t value = rtc_read(&p->rtc, p->rtc.index, platform_tick(p, *p->host.now, RTC_HZ));
+    platform_sync_rtc(p, *p->host.now); /* reading register C lowers the line */
+    return value;
+}
+
+/* Bit 7 of the index port keeps NMIs of the chipset away; there are none. */
+static void rtc_out(struct platform *p, uint16_t port, uint8_t value)
+{
+    if (port == RTC_PORT) {
+        p->rtc.index = value & (RTC_CMOS_SIZE - 1);
+        return;
+    }
+    platform_sync_rtc(p, *p->host.now);
+    rtc_write(&p->rtc, p->rtc.index, value, platform_tick(p, *p->host.now, RTC_HZ));
+    platform_sync_rtc(p, *p->host.now);
+}
+
+static uint8_t pm1_event_in(struct platform *p, uint16_t port)
+{
+    platform_sync_pm_timer(p, *p->host.now);
+    return pm_timer_read_event(&p->pm_timer, port - PM1_EVENT_PORT);
+}
+
+static void pm1_event_out(struct platform *p, uint16_t port, uint8_t value)
+{
+    platform_sync_pm_timer(p, *p->host.now);
+    pm_timer_write_event(&p->pm_timer, port - PM1_EVENT_PORT, value);
+    platform_sync_pm_timer(p, *p->host.now);
+}
+
+static uint8_t pm_timer_in(struct platform *p, uint16_t port)
+{
+    return (uint8_t)(pm_timer_value(platform_tick(p, *p->host.now, PM_TIMER_HZ)) >>
+                     (8 * (port - PM_TIMER_PORT)));
+}
+
+static void read_only_out(struct platform *p, uint16_t port, uint8_t value)
+{
+    (void)p, (void)port, (void)value;
+}
+
 static void irq_line_out(struct platform *p, uint16_t port, uint8_t value)
 {
     unsigned pin = port - IRQ_LINES_PORT;
@@ -115,10 +161,13 @@ static const struct port_range ranges[] = {
     {PIT_PORT, PIT_PORT_COUNT, pit_in, pit_out, 0, 0},
     {PIT_SYSTEM_CONTROL_B, 1, system_control_b_in, system_control_b_out, 0, 0},
     {0x64, 1, 0, 0, keyboard_command_in, keyboard_command_out},
+    {RTC_PORT, RTC_PORT_COUNT, rtc_in, rtc_out, 0, 0},
     {0x92, 1, 0, 0, system_control_a_in, system_control_a_out},
     {PIC_SLAVE_PORT, PIC_PORT_COUNT, pic_in, pic_out, 0, 0},
     {UART_COM1_PORT, UART_PORT_COUNT, uart_in, uart_out, 0, 0},
     {FW_CFG_PORT, FW_CFG_PORT_COUNT, 0, 0, fw_cfg_in, fw_cfg_out},
+    {PM1_EVENT_PORT, PM1_EVENT_PORT_COUNT, pm1_event_in, pm1_event_out, 0, 0},
+    {PM_TIMER_PORT, PM_TIMER_PORT_COUNT, pm_timer_in, read_only_out, 0, 0},
     {0x604, 2, 0, 0, pm1_control_in, pm1_control_out},
     {0xcf9, 1, 0, 0, reset_control_in, reset_control_out},
     {IRQ_LINES_PORT, IOAPIC_PINS, irq_line_in, irq_line_out, 0, 0},

@@ -182,8 +182,8 @@ static void test_access_width(void **state)
     assert_int_equal(platform_mmio_read(&f.p, 0xfee00032, 2), 0x0005);
     platform_mmio_write(&f.p, 0xfee00080, 0x30, 1); /* undefined: dropped */
     assert_int_equal(apic_read(&f, 0x80), 0);
-    assert_int_equal(platform_mmio_read(&f.p, 0xfed00000, 8), UINT64_MAX);
-    assert_int_equal(platform_mmio_read(&f.p, 0xfed00000, 2), 0xffff);
+    assert_int_equal(platform_mmio_read(&f.p, 0xfeb00000, 8), UINT64_MAX);
+    assert_int_equal(platform_mmio_read(&f.p, 0xfeb00000, 2), 0xffff);
 }
 
 static void test_relocation(void **state)
