@@ -233,3 +233,4 @@ void core_grant(struct core *core, uint64_t deadline)
 }
 
 uint64_t core_blocks_translated(const struct core *core) { return core->blocks_translated; }
+uint64_t core_checked_steps(const struct core *core) { return core->steps; }

@@ -56,7 +56,8 @@ bool core_run(struct core *core, const char **error);
  * again at the next block. */
 void core_sync_time(struct core *core);
 
-/* Blocks translated so far, for statistics of the core itself. */
+/* Blocks translated, and instructions checked one by one, so far. */
 uint64_t core_blocks_translated(const struct core *core);
+uint64_t core_checked_steps(const struct core *core);
 
 #endif

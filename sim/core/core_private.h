@@ -26,6 +26,7 @@ struct core_block {
     uint16_t size;
     uint8_t instructions;
     bool substituted; /* its one instruction is executed by the model: insn is valid */
+    bool checked;     /* substituted by a trap that only checks: step.h */
     union {
         struct {
             uint8_t offset[CORE_BLOCK_INSTRUCTIONS];   /* of each instruction from pc */
@@ -52,6 +53,11 @@ struct core {
     uint32_t next_block;
     uintptr_t code_start; /* of the first block in the code buffer */
     bool code_buffer_full;
+    bool stepping;       /* one checked instruction is under way in the library */
+    bool step_begun;     /* the library has been sent to it: it asks between blocks before it too */
+    uint64_t step_rip;   /* its RIP */
+    uint64_t watch_hits; /* data breakpoints that it hits */
+    uint64_t steps;      /* checked so far */
     uint64_t blocks_translated;
     csh decoder[3]; /* 16, 32, 64 bits */
     cs_insn *decoded;

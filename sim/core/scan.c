@@ -103,6 +103,17 @@ static void lead_alone(struct core *core, struct core_scan *scan, uint32_t cost)
     scan->block->cost = cost ? cost : core->config.profile->cost.instruction.cycles;
 }
 
+/* Under checked stepping every instruction traps first; insn.length is what the block covers. */
+static void check_first(struct core_scan *scan, unsigned length)
+{
+    scan->instructions = 1;
+    scan->substitute = true;
+    scan->block->substituted = scan->block->checked = true;
+    scan->block->size = (uint16_t)(length ? length : 1);
+    scan->block->instructions = 0;
+    scan->block->cost = 0;
+}
+
 static void substitute(struct core_scan *scan, const struct insn *insn)
 {
     scan->instructions = 1;
@@ -140,10 +151,13 @@ void core_scan_block(struct core *core, uint64_t pc, uint32_t hflags, unsigned m
     uint32_t total = 0;
     struct insn insn;
     block->pc = pc;
-    block->substituted = false;
+    block->substituted = block->checked = false;
     scan->substitute = false;
+    bool checked = hflags & LIB_HF_CHECKED;
     if (most > CORE_BLOCK_INSTRUCTIONS)
         most = CORE_BLOCK_INSTRUCTIONS;
+    if (checked)
+        most = 1;
     while (code && count < most && offset < room) {
         uint32_t cost = 0;
         if (core_model_executes(core, code + offset, room - offset, mode, &insn)) {
@@ -164,10 +178,12 @@ void core_scan_block(struct core *core, uint64_t pc, uint32_t hflags, unsigned m
         if (offset > UINT8_MAX - LONGEST_INSTRUCTION)
             break;
     }
-    if (count == 0) {
+    if (count == 0)
         scan_leader_across(core, pc, mode, scan);
+    if (checked && !scan->substitute)
+        check_first(scan, offset);
+    if (count == 0 || checked)
         return;
-    }
     scan->instructions = count;
     block->instructions = (uint8_t)count;
     block->cost = total;

@@ -1,5 +1,5 @@
 /* state.c: the architectural state, out of the library and in. */
-#include "sim/core/core_private.h"
+#include "sim/core/step.h"
 
 enum { FLAGS_TO_RIGHTS_SHIFT = 8, FLAGS_MASK = 0xf0ff };
 
@@ -70,6 +70,12 @@ static void export_hidden_flags(struct core *core)
     if (s->cr4 & CR4_SMAP)
         env->hflags |= LIB_HF_SMAP;
     env->hflags2 |= LIB_HF2_GIF;
+    env->hflags &= ~(uint32_t)LIB_HF_CHECKED;
+    core->stepping = core->stepping && s->rip == core->step_rip; /* an event may have come first */
+    if (core->stepping)
+        core->cpu->next_block_flags = LIB_BLOCK_ONE_INSTRUCTION;
+    else if (step_needed(core))
+        env->hflags |= LIB_HF_CHECKED;
     core->exported_shadow = (uint8_t)shadow;
 }
 

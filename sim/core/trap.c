@@ -5,7 +5,7 @@
  * are exceptions; one of ours is a failed TLB fill; everything else is an instruction that the intercepts caught because
  * it could not be substituted when its block was translated.
  */
-#include "sim/core/core_private.h"
+#include "sim/core/step.h"
 
 bool __wrap_x86_cpu_exec_interrupt_x86_64(void *cpu, int request);
 bool __real_x86_cpu_exec_interrupt_x86_64(void *cpu, int request);
@@ -24,9 +24,11 @@ static bool deliver_exception(struct core *core, unsigned vector)
     if (event.has_error_code)
         event.error_code = (uint32_t)core->traps->error_code;
     if (vector == VECTOR_DB)
-        event.debug_conditions = DR6_BS;
+        event.debug_conditions = DR6_BS | core->watch_hits;
     return core->config.client->exception(core->config.client->opaque, &event);
 }
+
+static bool run_model_instruction(struct core *core, const struct insn *insn);
 
 /* Decodes at RIP. The fetch may fault, when the library translated from a stale view of the next page. */
 static bool run_instruction_at_rip(struct core *core)
@@ -46,7 +48,7 @@ static bool run_instruction_at_rip(struct core *core)
     unsigned bits = cpu_code_bits(s);
     if (!core_model_executes(core, bytes, got, bits == 64 ? 2 : bits == 32 ? 1 : 0, &insn))
         return deliver_exception(core, VECTOR_UD);
-    return core->config.client->instruction(core->config.client->opaque, &insn);
+    return run_model_instruction(core, &insn);
 }
 
 static bool uses_stack_segment(const struct core *core, const cs_insn *insn)
@@ -81,6 +83,15 @@ static bool deliver_non_canonical(struct core *core)
     return deliver_exception(core, vector);
 }
 
+static bool run_model_instruction(struct core *core, const struct insn *insn)
+{
+    struct cpu_outcome breakpoint = outcome_fault(VECTOR_DB);
+    breakpoint.event.debug_conditions = step_code_breakpoints(core->config.state);
+    if (breakpoint.event.debug_conditions)
+        return core->config.client->exception(core->config.client->opaque, &breakpoint.event);
+    return core->config.client->instruction(core->config.client->opaque, insn);
+}
+
 static bool fill_failed(struct core *core)
 {
     const struct core_client *client = core->config.client;
@@ -97,12 +108,11 @@ static bool fill_failed(struct core *core)
 
 static bool dispatch(struct core *core, uint32_t number)
 {
-    const struct core_client *client = core->config.client;
     const struct core_block *block = &core->blocks[*core->current_block];
     if (number == CORE_TRAP_MEMORY_FAULT)
         return fill_failed(core);
     if (block->substituted && block->pc == core->env->rip + core->env->seg[SEG_CS].base)
-        return client->instruction(client->opaque, &block->insn);
+        return block->checked ? step_on_trap(core) : run_model_instruction(core, &block->insn);
     if (number != TRAP_EXCEPTION_FIRST + VECTOR_UD && number >= TRAP_EXCEPTION_FIRST && number <= TRAP_EXCEPTION_LAST)
         return deliver_exception(core, number - TRAP_EXCEPTION_FIRST);
     return run_instruction_at_rip(core);
@@ -154,7 +164,27 @@ void core_on_trap(uc_engine *uc, uint32_t number, void *opaque)
     (void)uc;
     core_charge(core);
     core_import(core);
+    if (!core->stepping)
+        core->watch_hits = 0;
+    core->stepping = false;
     resume(core, dispatch(core, number));
+}
+
+/* The checked instruction completed: a data breakpoint that it hit is a trap after it. */
+static bool step_done(struct core *core)
+{
+    struct cpu_event event = {.vector = VECTOR_DB, .type = EVENT_HARDWARE_EXCEPTION, .debug_conditions = core->watch_hits};
+    core->stepping = false;
+    if (!core->watch_hits) {
+        if (step_needed(core))
+            core->env->hflags |= LIB_HF_CHECKED;
+        return *core->budget >= 0 && !core->poll_soon && !window_open(core) ? true : core_between_blocks(core);
+    }
+    core_sync_time(core);
+    core_import(core);
+    core->watch_hits = 0;
+    resume(core, core->config.client->exception(core->config.client->opaque, &event));
+    return true;
 }
 
 /* The library asks here, between blocks, because we keep an interrupt request standing. True: the state was changed. */
@@ -167,6 +197,15 @@ bool __wrap_x86_cpu_exec_interrupt_x86_64(void *cpu, int request)
         return false;
     if (core->partial_block)
         core_charge(core);
+    if (core->stepping && core->step_begun)
+        return step_done(core);
+    core->step_begun = core->stepping;
+    if (core->stepping)
+        return false;
+    if (step_needed(core) != ((core->env->hflags & LIB_HF_CHECKED) != 0)) {
+        core->env->hflags ^= LIB_HF_CHECKED; /* translated code changed a segment or RFLAGS.AC */
+        return true;
+    }
     if (core->code_buffer_full) {
         core_empty_code_buffer(core);
         if (*core->budget >= 0)

@@ -150,6 +150,7 @@ enum {
     LIB_HF_CS64 = 1 << 15,
     LIB_HF_INTERCEPTS = 1 << 21,
     LIB_HF_SMAP = 1 << 23,
+    LIB_HF_CHECKED = 1 << 27, /* unused by the library: ours, see step.h */
     LIB_HF2_GIF = 1,
     LIB_CC_EFLAGS = 1,
     LIB_EXCEPTION_INTERRUPT = 0x10000,
