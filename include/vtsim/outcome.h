@@ -50,6 +50,8 @@ struct vm_exit {
 enum cpu_outcome_kind {
     OUTCOME_DONE,        /* executed; the caller advances RIP by the instruction's length */
     OUTCOME_JUMPED,      /* executed; RIP is set */
+    OUTCOME_TASK_SWITCHED, /* executed: RIP and all of RFLAGS are the new task's. event.debug_conditions: BT if its TSS asks
+                            * for a debug exception */
     OUTCOME_EVENT,       /* raises event (RIP still at the instruction; software events carry their length) */
     OUTCOME_VM_EXIT,     /* causes exit; nothing was changed yet */
     OUTCOME_VM_ENTRY,    /* VMLAUNCH or VMRESUME succeeded: the state is the guest's; vmx.injection may be valid */

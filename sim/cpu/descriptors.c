@@ -132,3 +132,9 @@ void segment_load_null(struct cpu_segment *segment, uint16_t selector, unsigned 
     segment->selector = selector;
     segment->access_rights = AR_UNUSABLE | dpl << AR_DPL_SHIFT;
 }
+
+void segment_load_v86(struct cpu_segment *segment, uint16_t selector)
+{
+    *segment = (struct cpu_segment){
+        .base = (uint64_t)selector << 4, .limit = 0xffff, .access_rights = 0xf3, .selector = selector};
+}

@@ -119,6 +119,9 @@ bool descriptor_set_busy(struct cpu *cpu, struct descriptor *d, struct cpu_outco
  * mode). */
 void segment_load_null(struct cpu_segment *segment, uint16_t selector, unsigned dpl);
 
+/* Loads a segment register by the rules of virtual-8086 mode: SDM volume 3A "8086 Emulation". */
+void segment_load_v86(struct cpu_segment *segment, uint16_t selector);
+
 /* Reads and writes of linear memory by the processor itself, as supervisor whatever the CPL. At most one page
  * boundary is crossed. False: *outcome is the #PF or the VM exit. */
 bool system_read(struct cpu *cpu, uint64_t linear, void *to, size_t size, struct cpu_outcome *outcome);

@@ -164,6 +164,13 @@ static bool nest(struct settling *s, struct cpu_event nested, enum cpu_status *s
     return true;
 }
 
+static enum cpu_status debug_trap(struct cpu *cpu, uint64_t conditions)
+{
+    struct cpu_outcome trap = outcome_fault(VECTOR_DB);
+    trap.event.debug_conditions = conditions;
+    return cpu_settle(cpu, &trap, NULL);
+}
+
 static enum cpu_status deliver_until_done(struct settling *s)
 {
     struct cpu *cpu = s->cpu;
@@ -174,6 +181,10 @@ static enum cpu_status deliver_until_done(struct settling *s)
         case OUTCOME_JUMPED:
             record_delivery(cpu, &s->event);
             return cpu_ready(cpu);
+        case OUTCOME_TASK_SWITCHED: /* SDM "Task-Switch Exception Condition": before its first instruction */
+            record_delivery(cpu, &s->event);
+            return outcome.event.debug_conditions ? debug_trap(cpu, outcome.event.debug_conditions)
+                                                  : cpu_ready(cpu);
         case OUTCOME_VM_EXIT: /* EPT violation or misconfiguration, task switch */
             vmx_note_vectoring(&outcome.exit, &s->event);
             return settle_vm_exit(cpu, &outcome.exit);
@@ -251,6 +262,9 @@ static enum cpu_status settle(struct cpu *cpu, const struct cpu_outcome *outcome
         if (insn)
             retire(cpu, insn, outcome->kind == OUTCOME_JUMPED);
         return cpu_ready(cpu);
+    case OUTCOME_TASK_SWITCHED: /* RF is the new task's */
+        cpu->state.interruptibility_state &= ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
+        return cpu_ready(cpu);
     case OUTCOME_EVENT:
         return settle_event(&s);
     case OUTCOME_VM_EXIT:
@@ -304,12 +318,13 @@ enum cpu_status cpu_instruction(struct cpu *cpu, const struct insn *insn)
     const bool unblocks = iret_would_unblock(cpu, insn);
     const struct cpu_outcome outcome = cpu_execute(cpu, insn);
     const enum cpu_status status = settle(cpu, &outcome, insn, unblocks);
-    const bool completed = outcome.kind == OUTCOME_DONE || outcome.kind == OUTCOME_JUMPED;
-    if (!trap_flag || !completed || !single_steps(cpu, insn, branches_only, next))
-        return status;
-    struct cpu_outcome step = outcome_fault(VECTOR_DB);
-    step.event.debug_conditions = DEBUG_BS;
-    return cpu_settle(cpu, &step, NULL);
+    const bool switched = outcome.kind == OUTCOME_TASK_SWITCHED;
+    const bool completed = switched || outcome.kind == OUTCOME_DONE || outcome.kind == OUTCOME_JUMPED;
+    /* Two traps of one instruction are one exception: SDM "Debug Status Register (DR6)". */
+    uint64_t conditions = switched ? outcome.event.debug_conditions : 0;
+    if (trap_flag && completed && single_steps(cpu, insn, branches_only, next))
+        conditions |= DEBUG_BS;
+    return conditions ? debug_trap(cpu, conditions) : status;
 }
 
 enum cpu_status cpu_exception(struct cpu *cpu, const struct cpu_event *event)
@@ -317,7 +332,8 @@ enum cpu_status cpu_exception(struct cpu *cpu, const struct cpu_event *event)
     const struct cpu_outcome outcome = {.kind = OUTCOME_EVENT, .event = *event};
     if (event->vector == VECTOR_DB && cpu->state.msr.debugctl & DEBUGCTL_BTF)
         return stop(cpu, CPU_UNSUPPORTED,
-                    "RFLAGS.TF with IA32_DEBUGCTL.BTF: single-stepping on branches is not modelled for translated code");
+                    "RFLAGS.TF with IA32_DEBUGCTL.BTF: single-stepping on branches is not modelled for "
+                    "translated code");
     return cpu_settle(cpu, &outcome, NULL);
 }
 

@@ -4,7 +4,7 @@
  * The order of the checks is that of SDM "INT n/INTO/INT3/INT1" (PROTECTED-MODE and the parts that it calls).
  */
 #include "sim/cpu/delivery/delivery.h"
-#include "sim/cpu/task_switch.h"
+#include "sim/cpu/task/task_switch.h"
 
 struct gate {
     uint16_t selector;
@@ -188,6 +188,19 @@ static void enter_handler(const struct delivery *delivery, const struct gate *ga
         state->rflags &= ~RFLAGS_IF;
 }
 
+/* TASK-GATE */
+static struct cpu_outcome through_task_gate(const struct delivery *delivery, const struct gate *gate)
+{
+    const struct task_switch to = {.selector = gate->selector,
+                                   .source = TASK_SWITCH_GATE_IN_IDT,
+                                   .ext = delivery->ext,
+                                   .instruction_length = delivery->event->instruction_length,
+                                   .rip = delivery->rip,
+                                   .rflags = delivery->rflags,
+                                   .event = delivery->event};
+    return task_switch(delivery->cpu, &to);
+}
+
 struct cpu_outcome deliver_protected_mode(const struct delivery *delivery)
 {
     struct cpu *cpu = delivery->cpu;
@@ -199,8 +212,7 @@ struct cpu_outcome deliver_protected_mode(const struct delivery *delivery)
     if (!read_gate(delivery, &gate, &outcome))
         return outcome;
     if (gate.type == DESCRIPTOR_TASK_GATE)
-        return task_switch(cpu, gate.selector, TASK_SWITCH_GATE_IN_IDT, false, delivery->ext,
-                           delivery->event->instruction_length);
+        return through_task_gate(delivery, &gate);
     if (!read_code_segment(delivery, &gate, &code, &new_cpl, &outcome))
         return outcome;
     if (!choose_stack(delivery, &gate, new_cpl, &stack, &outcome))

@@ -1,7 +1,7 @@
 /*
  * far_branch.c: far CALL and JMP, up to where they go through a gate. SDM "CALL" and "JMP", Operation.
  */
-#include "sim/cpu/task_switch.h"
+#include "sim/cpu/task/task_switch.h"
 #include "sim/cpu/transfer/transfer.h"
 
 /* From the instruction, or from memory: offset first, then the selector. */
@@ -107,14 +107,21 @@ static bool system_privilege_ok(const struct cpu *cpu, const struct descriptor *
 
 static struct cpu_outcome through_task(struct cpu *cpu, const struct insn *insn, const struct descriptor *d)
 {
-    const enum task_switch_source source = insn->id == INSN_CALL_FAR ? TASK_SWITCH_CALL : TASK_SWITCH_JMP;
+    struct task_switch to = {.selector = d->selector,
+                             .source = insn->id == INSN_CALL_FAR ? TASK_SWITCH_CALL : TASK_SWITCH_JMP,
+                             .privilege_checked = true,
+                             .instruction_length = insn->length,
+                             .rip = cpu->state.rip + insn->length,
+                             .rflags = cpu->state.rflags & ~RFLAGS_RF};
     if (descriptor_type(d) != DESCRIPTOR_TASK_GATE)
-        return task_switch(cpu, d->selector, source, true, 0, insn->length);
+        return task_switch(cpu, &to);
     if (!system_privilege_ok(cpu, d))
         return outcome_fault_code(VECTOR_GP, d->selector & 0xfffcu);
     if (!descriptor_present(d))
         return outcome_fault_code(VECTOR_NP, d->selector & 0xfffcu);
-    return task_switch(cpu, (uint16_t)(d->low >> 16), source, false, 0, insn->length);
+    to.selector = (uint16_t)(d->low >> 16);
+    to.privilege_checked = false;
+    return task_switch(cpu, &to);
 }
 
 static struct cpu_outcome through_system_descriptor(struct cpu *cpu, const struct insn *insn,

@@ -1,5 +1,5 @@
 /* iret.c: IRET, IRETD, IRETQ. SDM "IRET/IRETD/IRETQ", Operation. */
-#include "sim/cpu/task_switch.h"
+#include "sim/cpu/task/task_switch.h"
 #include "sim/cpu/transfer/transfer.h"
 
 #define FLAGS_ANY_CPL                                                                                        \
@@ -56,17 +56,17 @@ static struct cpu_outcome return_to_task(struct cpu *cpu, const struct insn *ins
     uint16_t link = 0;
     if (cpu_long_mode(&cpu->state))
         return outcome_fault_code(VECTOR_GP, 0);
+    /* SDM "Invalid TSS Exception (#TS)": the link lies beyond the limit. */
+    if ((tr->access_rights & AR_UNUSABLE) || tr->limit < 1)
+        return outcome_fault_code(VECTOR_TS, tr->selector & 0xfffcu);
     if (!system_read(cpu, tr->base & 0xffffffff, &link, 2, &outcome))
         return outcome;
-    return task_switch(cpu, link, TASK_SWITCH_IRET, false, 0, insn->length);
-}
-
-static void load_v86_segment(struct cpu_state *state, enum cpu_segment_index index, uint64_t selector)
-{
-    state->seg[index] = (struct cpu_segment){.base = (selector & 0xffff) << 4,
-                                             .limit = 0xffff,
-                                             .access_rights = 0xf3,
-                                             .selector = (uint16_t)selector};
+    const struct task_switch to = {.selector = link,
+                                   .source = TASK_SWITCH_IRET,
+                                   .instruction_length = insn->length,
+                                   .rip = cpu->state.rip + insn->length,
+                                   .rflags = cpu->state.rflags & ~RFLAGS_RF};
+    return task_switch(cpu, &to);
 }
 
 /* RETURN-TO-VIRTUAL-8086-MODE, from CPL 0 by IRETD: ESP, SS, ES, DS, FS, GS follow. */
@@ -85,9 +85,9 @@ static struct cpu_outcome return_to_v86(struct cpu *cpu, struct stack *stack,
     if (frame->rip > 0xffff)
         return outcome_fault_code(VECTOR_GP, 0);
     set_flags(state, frame->rflags, FLAGS_DEFINED, 32);
-    load_v86_segment(state, SEG_CS, frame->cs);
+    segment_load_v86(&state->seg[SEG_CS], (uint16_t)frame->cs);
     for (unsigned i = 0; i < 5; i++)
-        load_v86_segment(state, (enum cpu_segment_index)order[i], selectors[i]);
+        segment_load_v86(&state->seg[order[i]], (uint16_t)selectors[i]);
     state->gpr[GPR_RSP] = sp;
     state->rip = frame->rip;
     return outcome_of(OUTCOME_JUMPED);
