@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/boot/acpi.h"
 #include "sim/boot/boot.h"
 
 enum { DEFAULT_DEBUG_EXIT_PORT = 0xf4, DEFAULT_DEBUG_EXIT_SIZE = 4 };
@@ -156,6 +157,26 @@ static bool split_modules(const struct machine_options *o, struct boot_module **
     return true;
 }
 
+/* What firmware would tell of the platform. */
+static void write_firmware_tables(struct machine *m)
+{
+    static const struct acpi_hardware hardware = {
+        .local_apic = LAPIC_DEFAULT_BASE,
+        .io_apic = IOAPIC_BASE,
+        .hpet = HPET_BASE,
+        .hpet_id = HPET_ID,
+        .io_apic_pin_of_isa_0 = IOAPIC_PIN_ISA_0,
+        .sci_irq = PM_SCI_IRQ,
+        .pm1_event = PM1_EVENT_PORT,
+        .pm1_control = PM1_CONTROL_PORT,
+        .pm_timer = PM_TIMER_PORT,
+        .reset_port = RESET_CONTROL_PORT,
+        .reset_value = RESET_CONTROL_RESET,
+        .rtc_century = RTC_CENTURY,
+    };
+    acpi_write(&m->mem, &hardware);
+}
+
 static bool load(struct machine *m)
 {
     const struct machine_options *o = m->options;
@@ -178,6 +199,7 @@ static bool load(struct machine *m)
     free(modules);
     free(copies);
     if (loaded) {
+        write_firmware_tables(m);
         boot_set_cpu_state(&boot, &m->cpu.state);
         vmx_update_regime(&m->cpu.vmx);
     }

@@ -1,5 +1,6 @@
 /* multiboot_info.c: "Boot information format". One block in low memory: structure, memory map, module list,
  * strings. */
+#include "sim/boot/acpi.h"
 #include "sim/boot/multiboot.h"
 
 #include <stdlib.h>
@@ -65,7 +66,7 @@ struct map_entry {
     uint32_t type;
 };
 
-#define MAP_MAX 6u
+#define MAP_MAX 8u
 
 /* The memory map of a small PC: what a BIOS would keep is reserved, though RAM is behind it. */
 static unsigned memory_map(const struct phys_mem *mem, struct map_entry map[MAP_MAX])
@@ -73,9 +74,11 @@ static unsigned memory_map(const struct phys_mem *mem, struct map_entry map[MAP_
     unsigned count = 0;
     map[count++] = (struct map_entry){0, LOW_END, MAP_RAM};
     map[count++] = (struct map_entry){LOW_END, 0xa0000 - LOW_END, MAP_RESERVED};
-    map[count++] = (struct map_entry){0xf0000, 0x10000, MAP_RESERVED};
+    map[count++] = (struct map_entry){ACPI_AREA, ACPI_AREA_SIZE, MAP_RESERVED};
     if (mem->low_size > 0x100000)
         map[count++] = (struct map_entry){0x100000, mem->low_size - 0x100000, MAP_RAM};
+    map[count++] = (struct map_entry){0xfec00000, 0x1000, MAP_RESERVED}; /* I/O APIC */
+    map[count++] = (struct map_entry){0xfed00000, 0x1000, MAP_RESERVED}; /* HPET */
     map[count++] = (struct map_entry){0xfee00000, 0x1000, MAP_RESERVED}; /* local APIC */
     if (mem->high_size)
         map[count++] = (struct map_entry){PHYS_HIGH_BASE, mem->high_size, MAP_RAM};

@@ -1,5 +1,6 @@
 /* multiboot_load.c: the steps put together: header, parts, checks, copying, modules, information structure.
  */
+#include "sim/boot/acpi.h"
 #include "sim/boot/multiboot.h"
 
 #include <stdarg.h>
@@ -36,6 +37,20 @@ static bool overlap(const struct boot_part *a, const struct boot_part *b)
     return a->address < b->address + b->memory_size && b->address < a->address + a->memory_size;
 }
 
+/* The memory map calls it reserved: the ACPI tables are there. */
+static enum boot_status check_firmware_area(const struct boot_file *image, const struct boot_part *part,
+                                            size_t index, struct boot_result *result)
+{
+    static const struct boot_part area = {.address = ACPI_AREA, .memory_size = ACPI_AREA_SIZE};
+    if (!overlap(part, &area))
+        return BOOT_OK;
+    return boot_fail(result, BOOT_OVERLAP,
+                     "%s: segment %zu wants %#llx bytes at physical %#llx, but %#x to %#x is the firmware's "
+                     "(ACPI tables); link it at 1 MiB or above",
+                     image->name, index, (unsigned long long)part->memory_size,
+                     (unsigned long long)part->address, ACPI_AREA, ACPI_AREA + ACPI_AREA_SIZE - 1);
+}
+
 static bool holds(const struct boot_parts *parts, uint64_t address)
 {
     for (size_t i = 0; i < parts->count; i++)
@@ -49,7 +64,8 @@ enum boot_status boot_check_parts(const struct phys_mem *mem, const struct boot_
                                   const struct boot_parts *parts, struct boot_result *result)
 {
     for (size_t i = 0; i < parts->count; i++) {
-        if (check_part(mem, image, &parts->part[i], i, result) != BOOT_OK)
+        if (check_part(mem, image, &parts->part[i], i, result) != BOOT_OK ||
+            check_firmware_area(image, &parts->part[i], i, result) != BOOT_OK)
             return result->status;
         for (size_t j = 0; j < i; j++)
             if (overlap(&parts->part[i], &parts->part[j]))

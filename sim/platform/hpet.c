@@ -12,11 +12,8 @@
 #define CONFIG_LEGACY 2u
 
 #define FEMTOSECONDS_PER_SECOND 1000000000000000ull
-/* "General Capabilities and ID Register": revision 1, number of the last timer, COUNT_SIZE_CAP, LEG_RT_CAP,
- * vendor 8086H, period in femtoseconds. */
-#define CAPABILITIES                                                                                         \
-    (1u | (HPET_TIMERS - 1) << 8 | 1u << 13 | 1u << 15 | 0x8086ull << 16 |                                   \
-     (FEMTOSECONDS_PER_SECOND / HPET_HZ) << 32)
+/* "General Capabilities and ID Register": the period in femtoseconds in the high half. */
+#define CAPABILITIES (HPET_ID | (FEMTOSECONDS_PER_SECOND / HPET_HZ) << 32)
 
 /* "Timer N Configuration and Capabilities Register". */
 #define TIMER_LEVEL (1u << 1)

@@ -15,6 +15,10 @@
 #define HPET_HZ 100000000u
 #define HPET_ROUTES 0x00ff0000u /* I/O APIC pins that a comparator can drive: 16 to 23 */
 
+/* "General Capabilities and ID Register", low half: revision 1, number of the last timer, COUNT_SIZE_CAP,
+ * LEG_RT_CAP, vendor 8086H. */
+#define HPET_ID (1u | (HPET_TIMERS - 1) << 8 | 1u << 13 | 1u << 15 | 0x8086u << 16)
+
 struct hpet_timer {
     uint64_t config; /* the bits that software writes */
     uint64_t comparator;

@@ -168,8 +168,8 @@ static const struct port_range ranges[] = {
     {FW_CFG_PORT, FW_CFG_PORT_COUNT, 0, 0, fw_cfg_in, fw_cfg_out},
     {PM1_EVENT_PORT, PM1_EVENT_PORT_COUNT, pm1_event_in, pm1_event_out, 0, 0},
     {PM_TIMER_PORT, PM_TIMER_PORT_COUNT, pm_timer_in, read_only_out, 0, 0},
-    {0x604, 2, 0, 0, pm1_control_in, pm1_control_out},
-    {0xcf9, 1, 0, 0, reset_control_in, reset_control_out},
+    {PM1_CONTROL_PORT, 2, 0, 0, pm1_control_in, pm1_control_out},
+    {RESET_CONTROL_PORT, 1, 0, 0, reset_control_in, reset_control_out},
     {IRQ_LINES_PORT, IOAPIC_PINS, irq_line_in, irq_line_out, 0, 0},
 };
 static const struct port_range debug_exit = {0, 0, 0, 0, debug_exit_in, debug_exit_out};

@@ -10,6 +10,10 @@
 
 #include <stdint.h>
 
+#define PM1_CONTROL_PORT 0x604
+#define RESET_CONTROL_PORT 0xcf9
+#define RESET_CONTROL_RESET 0x06 /* the value that resets the system */
+
 struct platform;
 
 struct power {

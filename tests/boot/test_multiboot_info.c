@@ -46,25 +46,24 @@ static void check_map(struct fixture *f, const struct region *expected, unsigned
 static void test_memory_map(void **state)
 {
     (void)state;
-    static const struct region small[] = {{0, 0x9fc00, 1},
-                                          {0x9fc00, 0x400, 2},
-                                          {0xf0000, 0x10000, 2},
-                                          {0x100000, 0x700000, 1},
-                                          {0xfee00000, 0x1000, 2}};
+    static const struct region small[] = {
+        {0, 0x9fc00, 1},         {0x9fc00, 0x400, 2},     {0xf0000, 0x10000, 2},  {0x100000, 0x700000, 1},
+        {0xfec00000, 0x1000, 2}, {0xfed00000, 0x1000, 2}, {0xfee00000, 0x1000, 2}};
     static const struct region large[] = {{0, 0x9fc00, 1},         {0x9fc00, 0x400, 2},
                                           {0xf0000, 0x10000, 2},   {0x100000, 0xbff00000, 1},
+                                          {0xfec00000, 0x1000, 2}, {0xfed00000, 0x1000, 2},
                                           {0xfee00000, 0x1000, 2}, {0x100000000, 0x40000000, 1}};
     struct fixture f;
     fixture_init(&f, MEMORY);
     put_elf32(&f);
     assert_int_equal(load(&f), BOOT_OK);
-    check_map(&f, small, 5);
+    check_map(&f, small, 7);
     fixture_free(&f);
     fixture_init(&f, 4ull << 30);
     put_elf32(&f);
     assert_int_equal(load(&f), BOOT_OK);
     assert_int_equal(ram32(&f, f.result.ebx + 8), 0xbff00000 / 1024);
-    check_map(&f, large, 6);
+    check_map(&f, large, 8);
     fixture_free(&f);
 }
 
@@ -137,6 +136,23 @@ static void test_information_avoids_the_image(void **state)
     fixture_free(&f);
 }
 
+/* The firmware's area is not for images: its last byte, its first, and a segment around it. */
+static void test_image_in_the_firmware_area(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, MEMORY);
+    move_image(&f, 0xfffff, 0x40);
+    assert_fails(&f, BOOT_OVERLAP, "firmware");
+    move_image(&f, 0xefff0, 0x11);
+    assert_fails(&f, BOOT_OVERLAP, "firmware");
+    move_image(&f, 0xe0000, 0x30000);
+    assert_fails(&f, BOOT_OVERLAP, "firmware");
+    move_image(&f, 0xefff0, 0x10);
+    assert_int_equal(load(&f), BOOT_OK);
+    fixture_free(&f);
+}
+
 static void test_huge_command_line(void **state)
 {
     (void)state;
@@ -171,6 +187,7 @@ int main(void)
         cmocka_unit_test(test_modules),
         cmocka_unit_test(test_module_outside_ram),
         cmocka_unit_test(test_information_avoids_the_image),
+        cmocka_unit_test(test_image_in_the_firmware_area),
         cmocka_unit_test(test_huge_command_line),
         cmocka_unit_test(test_digest),
     };
