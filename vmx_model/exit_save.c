@@ -80,7 +80,8 @@ static bool saved_resume_flag(const struct vm_exit *exit, bool rf)
     case EXIT_REASON_EXCEPTION_OR_NMI:
         return resume_flag_of_event(exit->interruption_information, exit->qualification, rf);
     case EXIT_REASON_TASK_SWITCH:
-        return vectoring ? resume_flag_of_event(exit->idt_vectoring_information, 0, rf) : rf;
+        /* CALL, JMP and IRET clear RF as they begin, so that the old TSS would hold 0. */
+        return vectoring && resume_flag_of_event(exit->idt_vectoring_information, 0, rf);
     case EXIT_REASON_APIC_ACCESS:
     case EXIT_REASON_EPT_VIOLATION:
     case EXIT_REASON_EPT_MISCONFIGURATION:

@@ -204,6 +204,9 @@ static enum cpu_status settle_event(struct settling *s)
     struct cpu *cpu = s->cpu;
     struct vm_exit exit = {0};
     struct cpu_outcome instead;
+    /* SDM "Instruction-Breakpoint Exception Condition": cleared at the start of INT n, INT3, INTO, INT1. */
+    if (event_is_software(&s->event) || s->event.type == EVENT_PRIVILEGED_SOFTWARE_EXCEPTION)
+        cpu->state.rflags &= ~RFLAGS_RF;
     if (software_interrupt_refused(cpu, &s->event, &instead)) {
         if (instead.kind != OUTCOME_EVENT)
             return stop(cpu, CPU_UNSUPPORTED, instead.text);
@@ -232,6 +235,12 @@ static enum cpu_status settle_vm_entry(struct cpu *cpu)
     return cpu_take_due_events(cpu);
 }
 
+/* One iteration of a repeated INS or OUTS is over, and more are to come. */
+static bool stays_at_repeated(const struct insn *insn, bool jumped)
+{
+    return jumped && (insn->id == INSN_INS || insn->id == INSN_OUTS);
+}
+
 /* The instruction is over: SDM "RFLAGS", RF; volume 3A "Masking Exceptions and Interrupts When Switching
  * Stacks". */
 static void retire(struct cpu *cpu, const struct insn *insn, bool jumped)
@@ -242,7 +251,10 @@ static void retire(struct cpu *cpu, const struct insn *insn, bool jumped)
         if (!cpu_64bit_mode(state))
             state->rip &= 0xffffffff;
     }
-    if (insn->id != INSN_IRET)
+    /* SDM "Instruction-Breakpoint Exception Condition": events between iterations find RF set. */
+    if (stays_at_repeated(insn, jumped))
+        state->rflags |= RFLAGS_RF;
+    else if (insn->id != INSN_IRET)
         state->rflags &= ~RFLAGS_RF;
     if (insn->id != INSN_STI)
         state->interruptibility_state &= ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);

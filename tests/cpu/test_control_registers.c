@@ -38,6 +38,7 @@ static const struct legality cr4_rows[] = {
     {PROTECTED, 0, 0, CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_PCE | CR4_VMXE | CR4_FSGSBASE, 0, true},
     {PROTECTED, 0, 0, CR4_SMEP | CR4_SMAP, 0, true},
     {PROTECTED, 0, 0, CR4_VME, 0, false},
+    {PROTECTED, 0, 0, CR4_PVI, 0, false},
     {PROTECTED, 0, 0, CR4_LA57, 0, true},
     {PROTECTED, CR4_LA57, 0, 0, CR4_LA57, true},
     {PROTECTED, 0, 0, CR4_SMXE, 0, false},

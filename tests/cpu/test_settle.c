@@ -54,6 +54,67 @@ static void iret_keeps_the_rf_that_it_loaded(void **state)
     assert_false(m->cpu.state.rflags & RFLAGS_RF);
 }
 
+/* SDM "Instruction-Breakpoint Exception Condition", the list of values pushed for RF. */
+static void rf_is_pushed_by_the_class_of_event(void **state)
+{
+    struct machine *m = *state;
+    struct cpu_event single_step = exception(VECTOR_DB), general_detect = exception(VECTOR_DB);
+    struct cpu_event breakpoint = exception(VECTOR_DB);
+    single_step.debug_conditions = 1 << 14;
+    general_detect.debug_conditions = 1 << 13;
+    breakpoint.debug_conditions = 1;
+    const struct {
+        struct cpu_event event;
+        bool with_rf_clear, with_rf_set; /* pushed */
+    } rows[] = {
+        {exception(VECTOR_UD), true, true},
+        {exception_with_code(VECTOR_PF, 0), true, true},
+        {general_detect, true, true},
+        {exception_with_code(VECTOR_DF, 0), false, true}, /* an abort */
+        {single_step, false, true},
+        {breakpoint, false, true},
+        {external_interrupt(0x30), false, true},
+        {{.vector = VECTOR_NMI, .type = EVENT_NMI}, false, true},
+        {software_interrupt(0x30), false, false},
+        {{.vector = VECTOR_BP, .type = EVENT_SOFTWARE_EXCEPTION, .instruction_length = 1}, false, false},
+        {{.vector = VECTOR_DB, .type = EVENT_PRIVILEGED_SOFTWARE_EXCEPTION, .instruction_length = 1},
+         false,
+         false},
+    };
+    for (unsigned i = 0; i < 2 * sizeof rows / sizeof rows[0]; i++) {
+        const bool set = i & 1, code = rows[i / 2].event.has_error_code;
+        const struct cpu_outcome outcome = {.kind = OUTCOME_EVENT, .event = rows[i / 2].event};
+        load_ring(m, CODE0, DATA0, STACK0_TOP);
+        m->cpu.state.rflags = RFLAGS_FIXED1 | (set ? RFLAGS_RF : 0);
+        assert_int_equal(cpu_settle(&m->cpu, &outcome, NULL), CPU_RUN);
+        assert_int_equal(m->cpu.state.gpr[GPR_RSP], STACK0_TOP - (code ? 16 : 12));
+        assert_int_equal(peek(m, STACK0_TOP - 4, 4) >> 16 & 1,
+                         set ? rows[i / 2].with_rf_set : rows[i / 2].with_rf_clear);
+        assert_false(m->cpu.state.rflags & RFLAGS_RF);
+    }
+}
+
+/* The same list: an event between two iterations of a repeated string instruction finds RF set. */
+static void rf_between_iterations(void **state)
+{
+    struct machine *m = *state;
+    const struct insn outs = {.id = INSN_OUTS,
+                              .length = 2,
+                              .mode_bits = 32,
+                              .operand_bits = 32,
+                              .address_bits = 32,
+                              .rep = INSN_REP,
+                              .io_size = 1,
+                              .segment = SEG_DS};
+    m->cpu.state.gpr[GPR_RCX] = 2;
+    assert_int_equal(cpu_instruction(&m->cpu, &outs), CPU_RUN);
+    assert_int_equal(m->cpu.state.rip, CODE_AT);
+    assert_true(m->cpu.state.rflags & RFLAGS_RF);
+    assert_int_equal(cpu_instruction(&m->cpu, &outs), CPU_RUN);
+    assert_int_equal(m->cpu.state.rip, CODE_AT + 2);
+    assert_false(m->cpu.state.rflags & RFLAGS_RF);
+}
+
 static void hlt_gives_halted(void **state)
 {
     struct machine *m = *state;
@@ -269,6 +330,8 @@ int main(void)
         TEST(done_advances_and_ends_shadows),
         TEST(instruction_pointer_wraps_at_its_width),
         TEST(iret_keeps_the_rf_that_it_loaded),
+        TEST(rf_is_pushed_by_the_class_of_event),
+        TEST(rf_between_iterations),
         TEST(hlt_gives_halted),
         TEST(unsupported_keeps_its_text),
         TEST(trap_flag_steps_a_system_instruction),
