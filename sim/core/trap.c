@@ -10,7 +10,7 @@
 bool __wrap_x86_cpu_exec_interrupt_x86_64(void *cpu, int request);
 bool __real_x86_cpu_exec_interrupt_x86_64(void *cpu, int request);
 
-enum { TRAP_EXCEPTION_FIRST = 0x140, TRAP_EXCEPTION_LAST = 0x15f, DR6_BS = 1 << 14 };
+enum { TRAP_EXCEPTION_FIRST = 0x140, TRAP_EXCEPTION_LAST = 0x15f, DR6_BS = 1 << 14, DR6_BREAKPOINTS = 0xf, PENDING_ENABLED_BREAKPOINT = 1 << 12 };
 
 static bool has_error_code(unsigned vector)
 {
@@ -23,8 +23,11 @@ static bool deliver_exception(struct core *core, unsigned vector)
     event.has_error_code = has_error_code(vector);
     if (event.has_error_code)
         event.error_code = (uint32_t)core->traps->error_code;
-    if (vector == VECTOR_DB)
-        event.debug_conditions = DR6_BS | core->watch_hits;
+    if (vector == VECTOR_DB) {
+        struct cpu_state *s = core->config.state;
+        event.debug_conditions = DR6_BS | core->watch_hits | (s->pending_debug_exceptions & DR6_BREAKPOINTS);
+        s->pending_debug_exceptions = 0;
+    }
     return core->config.client->exception(core->config.client->opaque, &event);
 }
 
@@ -183,7 +186,13 @@ static bool step_done(struct core *core)
     core_sync_time(core);
     core_import(core);
     core->watch_hits = 0;
-    resume(core, core->config.client->exception(core->config.client->opaque, &event));
+    if (core->config.state->interruptibility_state & BLOCKING_BY_MOV_SS) {
+        /* SDM volume 3A, "Masking Exceptions and Interrupts When Switching Stacks": held until after the next instruction */
+        core->config.state->pending_debug_exceptions |= event.debug_conditions | PENDING_ENABLED_BREAKPOINT;
+        resume(core, true);
+    } else {
+        resume(core, core->config.client->exception(core->config.client->opaque, &event));
+    }
     return true;
 }
 

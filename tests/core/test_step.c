@@ -126,6 +126,25 @@ static void single_step_and_data_breakpoint_come_together(void **state)
     assert_int_equal(h->state.rip, HARNESS_CODE + 5);
 }
 
+/* MOV SS holds its own data breakpoint back; the next instruction's single step brings both. */
+static void mov_ss_holds_a_data_breakpoint(void **state)
+{
+    struct harness *h = *state;
+    h->state.dr[0] = 0x3000;
+    h->state.dr7 = 0x400 | DR7_G0 | DR7_ACCESS_0;
+    h->state.rflags |= RFLAGS_TF;
+    h->state.gdtr.base = 0x5000;
+    h->state.gdtr.limit = 0x1f;
+    LOAD(h, 0x5010, 0xff, 0xff, 0, 0, 0, 0x93, 0xcf, 0); /* flat data, selector 10h */
+    LOAD(h, 0x3000, 0x10, 0);
+    LOAD(h, HARNESS_CODE, 0x8e, 0x15, 0, 0x30, 0, 0, 0x40, 0x40, 0xf4); /* mov ss,[3000h]; inc eax; inc eax */
+    harness_run(h);
+    assert_int_equal(h->event.vector, VECTOR_DB);
+    assert_int_equal(h->event.debug_conditions, 0x4001);
+    assert_int_equal(h->state.rip, HARNESS_CODE + 7);
+    assert_int_equal(h->state.gpr[GPR_RAX], 1);
+}
+
 static void alignment_at_cpl_3(void **state)
 {
     struct harness *h = *state;
@@ -169,6 +188,7 @@ int main(void)
         T(an_instruction_breakpoint_is_a_fault),
         T(rf_lets_one_instruction_pass),
         T(single_step_and_data_breakpoint_come_together),
+        T(mov_ss_holds_a_data_breakpoint),
         T(alignment_at_cpl_3),
         T(the_mode_changes_without_a_trap),
     };
