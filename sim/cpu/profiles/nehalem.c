@@ -5,47 +5,32 @@
  * No unrestricted guest, no EPT accessed and dirty flags, no PCID, no 1-GByte pages. Costs and geometry have
  * their sources beside them; what no publication gives is "assumed".
  */
+#include "sim/cpu/profiles/costs.h"
+#include "sim/cpu/profiles/cpuid_rows.h"
 #include "sim/cpu/profiles/profiles.h"
 #include "sim/cpu/profiles/vmx_controls.h"
 #include "vtsim/cpu_state.h"
 
+/* clang-format off */
 static const struct cpuid_leaf cpuid[] = {
-    /* "GenuineIntel" */
-    {0x0, CPUID_ANY_SUBLEAF, 0xb, 0x756e6547, 0x6c65746e, 0x49656e69},
-    /* EAX: family 6, model 1AH, stepping 5. EBX: CLFLUSH line 8 * 8 bytes, one logical processor.
-     * ECX: SSE3 MONITOR VMX SSSE3 CX16 SSE4.1 SSE4.2 POPCNT.
-     * EDX: FPU DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE-36 CLFSH MMX FXSR SSE SSE2. */
-    {0x1, CPUID_ANY_SUBLEAF, 0x000106a5, 0x00010800, 0x00982229, 0x078bfbfd},
+    ROW_VENDOR(0xb),
+    ROW_FEATURES(0x000106a5, CPUID1_NEHALEM), /* family 6, model 1AH, stepping 5 */
     /* Descriptors of the TLBs; caches by leaf 4 (SDM "CPUID", "Encoding of CPUID Leaf 2 Descriptors") */
     {0x2, CPUID_ANY_SUBLEAF, 0x5a035501, 0x00f0b0ff, 0, 0x00ca0000},
-    /* Caches: 32K 8-way data, 32K 4-way code, 256K 8-way, 8M 16-way inclusive; sharing by one logical
-       processor */
-    {0x4, 0, 0x00000121, 0x01c0003f, 0x0000003f, 0},
-    {0x4, 1, 0x00000122, 0x00c0003f, 0x0000007f, 0},
-    {0x4, 2, 0x00000143, 0x01c0003f, 0x000001ff, 0},
-    {0x4, 3, 0x00000163, 0x03c0003f, 0x00001fff, 2},
-    /* MONITOR/MWAIT: lines of 64 bytes, no extensions */
-    {0x5, CPUID_ANY_SUBLEAF, 0x40, 0x40, 0, 0},
-    /* Topology: one thread, one core */
-    {0xb, 0, 0, 1, 0x100, 0},
-    {0xb, 1, 0, 1, 0x201, 0},
-    {0x80000000, CPUID_ANY_SUBLEAF, 0x80000008, 0, 0, 0},
-    /* ECX: LAHF. EDX: SYSCALL NX RDTSCP Intel 64 */
-    {0x80000001, CPUID_ANY_SUBLEAF, 0, 0, 0x00000001, 0x28100800},
-    /* "vtsim nehalem" */
-    {0x80000002, CPUID_ANY_SUBLEAF, 0x69737476, 0x656e206d, 0x656c6168, 0x0000006d},
-    /* 256K of second-level cache, 8-way code, line of 64 bytes */
-    {0x80000006, CPUID_ANY_SUBLEAF, 0, 0, 0x01006040, 0},
-    /* Invariant TSC */
-    {0x80000007, CPUID_ANY_SUBLEAF, 0, 0, 0, 0x100},
-    /* 40 physical, 48 linear address bits */
-    {0x80000008, CPUID_ANY_SUBLEAF, 0x3028, 0, 0, 0},
+    ROW_CACHE(0, CACHE_DATA, 1u, 64u, 8u, 0), /* 32 KiB */
+    ROW_CACHE(1, CACHE_CODE, 1u, 128u, 4u, 0),
+    ROW_CACHE(2, CACHE_UNIFIED, 2u, 512u, 8u, 0), /* 256 KiB */
+    ROW_CACHE(3, CACHE_UNIFIED, 3u, 8192u, 16u, CACHE_INCLUSIVE), /* 8 MiB */
+    ROW_MONITOR,
+    ROWS_TOPOLOGY,
+    ROW_EXTENDED,
+    ROW_EXTENDED_FEATURES(CPUID_EXTENDED_LAHF, CPUID_EXTENDED_EDX | CPUID_EXTENDED_RDTSCP),
+    ROW_BRAND('n', 'e', 'h', 'a', 'l', 'e', 'm', 0, 0, 0),
+    ROW_SECOND_LEVEL(256u, WAYS_8),
+    ROW_INVARIANT_TSC,
+    ROW_ADDRESS_WIDTHS(40, 48),
 };
-
-#define ROUND_TRIP                                                                                           \
-    "round trip of 1009 (Agesen et al., USENIX ATC 2012, Table 1); split as Core 2 in Adams, Agesen, "       \
-    "ASPLOS 2006, "                                                                                          \
-    "Table 1"
+/* clang-format on */
 
 const struct cpu_profile profile_nehalem = {
     .name = "nehalem",
@@ -81,25 +66,14 @@ const struct cpu_profile profile_nehalem = {
         },
     .cost =
         {
-            .instruction = {1, "assumed"},
-            .branch = {1, "assumed"},
-            .memory_access = {1, "assumed"},
-            .system_instruction = {25, "assumed"},
+            COSTS_OF_TRANSLATED_CODE,
+            COSTS_OF_SYSTEM_INSTRUCTIONS,
+            COSTS_OF_EPT_AND_VPID,
             .page_walk_reference = {12, "assumed, as Skylake"},
-            .vm_entry = {445, ROUND_TRIP},
-            .vm_exit = {564, ROUND_TRIP},
-            .vmread = {52, "Core 2 in Adams, Agesen, ASPLOS 2006, Table 1; the same here is assumed"},
-            .vmwrite = {44, "Core 2 in Adams, Agesen, ASPLOS 2006, Table 1; the same here is assumed"},
-            .vmptrld = {200, "assumed"},
-            .vmclear = {200, "assumed"},
-            .vmxon = {250, "assumed"},
-            .invept = {400, "assumed"},
-            .invvpid = {400, "assumed"},
-            .invlpg = {200, "assumed"},
-            .mov_cr = {150, "assumed"},
-            .event_delivery = {300, "assumed"},
-            .io_port = {1000, "assumed"},
-            .msr_list_entry = {120, "assumed"},
+            .vm_entry = {445, ROUND_TRIP("1009")},
+            .vm_exit = {564, ROUND_TRIP("1009")},
+            .vmread = VMREAD_AS_CORE_2,
+            .vmwrite = VMWRITE_AS_CORE_2,
         },
     .cpuid = cpuid,
     .cpuid_count = sizeof(cpuid) / sizeof(cpuid[0]),

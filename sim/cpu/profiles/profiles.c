@@ -4,7 +4,9 @@
 #include <string.h>
 
 /* Oldest generation first. */
-static const struct cpu_profile *const profiles[] = {&profile_nehalem, &profile_skylake};
+static const struct cpu_profile *const profiles[] = {
+    &profile_prescott, &profile_merom,       &profile_penryn,  &profile_nehalem,
+    &profile_westmere, &profile_sandybridge, &profile_haswell, &profile_skylake};
 
 const struct cpu_profile *cpu_profile_at(size_t index)
 {

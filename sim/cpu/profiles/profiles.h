@@ -4,7 +4,13 @@
 
 #include "vtsim/profile.h"
 
+extern const struct cpu_profile profile_prescott;
+extern const struct cpu_profile profile_merom;
+extern const struct cpu_profile profile_penryn;
 extern const struct cpu_profile profile_nehalem;
+extern const struct cpu_profile profile_westmere;
+extern const struct cpu_profile profile_sandybridge;
+extern const struct cpu_profile profile_haswell;
 extern const struct cpu_profile profile_skylake;
 
 #endif

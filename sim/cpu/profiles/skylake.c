@@ -8,46 +8,35 @@
  * One thing is more than such a processor has: 5-level paging (LA57), which came with Ice Lake. It is here so
  * that software can be tried with it on a profile that has all else; "skylake,-la57" is without.
  */
+#include "sim/cpu/profiles/cpuid_rows.h"
 #include "sim/cpu/profiles/profiles.h"
 #include "sim/cpu/profiles/vmx_controls.h"
 #include "vtsim/cpu_state.h"
 
+/* clang-format off */
 static const struct cpuid_leaf cpuid[] = {
-    /* "GenuineIntel" */
-    {0x0, CPUID_ANY_SUBLEAF, 0xd, 0x756e6547, 0x6c65746e, 0x49656e69},
-    /* EAX: family 6, model 5EH, stepping 3. EBX: CLFLUSH line 8 * 8 bytes, one logical processor.
-     * ECX: SSE3 PCLMULQDQ MONITOR VMX SSSE3 CX16 PCID SSE4.1 SSE4.2 x2APIC MOVBE POPCNT TSC-deadline AES
-     * RDRAND. EDX: FPU DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE-36 CLFSH MMX FXSR SSE
-     * SSE2. */
-    {0x1, CPUID_ANY_SUBLEAF, 0x000506e3, 0x00010800, 0x43fa222b, 0x078bfbfd},
+    ROW_VENDOR(0xd),
+    ROW_FEATURES(0x000506e3, CPUID1_HASWELL), /* family 6, model 5EH, stepping 3 */
     /* Descriptors of the TLBs; caches by leaf 4 (SDM "CPUID", "Encoding of CPUID Leaf 2 Descriptors") */
     {0x2, CPUID_ANY_SUBLEAF, 0x76036301, 0x00f0b5ff, 0, 0x00c30000},
-    /* Caches: 32K 8-way data and code, 256K 4-way, 8M 16-way inclusive; sharing by one logical processor */
-    {0x4, 0, 0x00000121, 0x01c0003f, 0x0000003f, 0},
-    {0x4, 1, 0x00000122, 0x01c0003f, 0x0000003f, 0},
-    {0x4, 2, 0x00000143, 0x00c0003f, 0x000003ff, 0},
-    {0x4, 3, 0x00000163, 0x03c0003f, 0x00001fff, 6},
-    /* MONITOR/MWAIT: lines of 64 bytes, no extensions */
-    {0x5, CPUID_ANY_SUBLEAF, 0x40, 0x40, 0, 0},
-    /* The APIC timer always runs */
-    {0x6, CPUID_ANY_SUBLEAF, 0x4, 0, 0, 0},
+    ROW_CACHE(0, CACHE_DATA, 1u, 64u, 8u, 0), /* 32 KiB */
+    ROW_CACHE(1, CACHE_CODE, 1u, 64u, 8u, 0),
+    ROW_CACHE(2, CACHE_UNIFIED, 2u, 1024u, 4u, 0), /* 256 KiB */
+    ROW_CACHE(3, CACHE_UNIFIED, 3u, 8192u, 16u, 6), /* 8 MiB; inclusive, complex indexing */
+    ROW_MONITOR,
+    ROW_POWER,
     /* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID RDSEED ADX SMAP CLFLUSHOPT; ECX: LA57 */
     {0x7, 0, 0, 0x009c078b, 0x00010000, 0},
-    /* Topology: one thread, one core */
-    {0xb, 0, 0, 1, 0x100, 0},
-    {0xb, 1, 0, 1, 0x201, 0},
-    {0x80000000, CPUID_ANY_SUBLEAF, 0x80000008, 0, 0, 0},
-    /* ECX: LAHF LZCNT PREFETCHW. EDX: SYSCALL NX 1-GByte pages RDTSCP Intel 64 */
-    {0x80000001, CPUID_ANY_SUBLEAF, 0, 0, 0x00000121, 0x2c100800},
-    /* "vtsim skylake" */
-    {0x80000002, CPUID_ANY_SUBLEAF, 0x69737476, 0x6b73206d, 0x6b616c79, 0x00000065},
-    /* 256K of second-level cache, 8-way code, line of 64 bytes */
-    {0x80000006, CPUID_ANY_SUBLEAF, 0, 0, 0x01006040, 0},
-    /* Invariant TSC */
-    {0x80000007, CPUID_ANY_SUBLEAF, 0, 0, 0, 0x100},
-    /* 39 physical, 57 linear address bits */
-    {0x80000008, CPUID_ANY_SUBLEAF, 0x3927, 0, 0, 0},
+    ROWS_TOPOLOGY,
+    ROW_EXTENDED,
+    ROW_EXTENDED_FEATURES(CPUID_EXTENDED_LAHF | CPUID_EXTENDED_LZCNT | CPUID_EXTENDED_PREFETCHW,
+                          CPUID_EXTENDED_EDX | CPUID_EXTENDED_PAGE_1G | CPUID_EXTENDED_RDTSCP),
+    ROW_BRAND('s', 'k', 'y', 'l', 'a', 'k', 'e', 0, 0, 0),
+    ROW_SECOND_LEVEL(256u, WAYS_8),
+    ROW_INVARIANT_TSC,
+    ROW_ADDRESS_WIDTHS(39, 57),
 };
+/* clang-format on */
 
 const struct cpu_profile profile_skylake = {
     .name = "skylake",

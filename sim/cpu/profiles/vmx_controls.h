@@ -25,11 +25,13 @@
 /* The secondary controls' MSR: every bit may be 0. */
 #define CONTROL_MSR_SECONDARY(may) ((uint64_t)(may) << 32)
 
-/* IA32_VMX_BASIC: region of 4096 bytes, write-back memory (type 6), INS and OUTS information, TRUE MSRs. */
+/* IA32_VMX_BASIC: region of 4096 bytes, write-back memory (type 6); no TRUE MSRs. */
+#define VMX_BASIC_DEFAULT1_OF(revision) ((revision) | 4096ull << 32 | 6ull << 50)
+/* The same with INS and OUTS information and the TRUE MSRs. */
 #define VMX_BASIC_OF(revision)                                                                               \
-    ((revision) | 4096ull << 32 | 6ull << 50 | VMX_BASIC_INS_OUTS_INFORMATION | VMX_BASIC_TRUE_CONTROLS)
+    (VMX_BASIC_DEFAULT1_OF(revision) | VMX_BASIC_INS_OUTS_INFORMATION | VMX_BASIC_TRUE_CONTROLS)
 
-/* Controls that vtsim models and that both profiles have. */
+/* Controls that vtsim models and that every profile from Nehalem on has. */
 #define MODELLED_PIN                                                                                         \
     (PIN_EXTERNAL_INTERRUPT_EXITING | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS | PIN_ACTIVATE_PREEMPTION_TIMER)
 #define MODELLED_PRIMARY                                                                                     \
@@ -49,23 +51,39 @@
     (SECONDARY_ENABLE_EPT | SECONDARY_DESCRIPTOR_TABLE_EXITING | SECONDARY_ENABLE_RDTSCP |                   \
      SECONDARY_ENABLE_VPID | SECONDARY_WBINVD_EXITING)
 
-/* The control words' MSRs, TRUE and not, for a struct vmx_capabilities. */
+/* What the first processors with VT-x had of these (2005): no virtual NMIs, MSR bitmaps or secondary
+ * controls; of the state that came later (IA32_PAT, IA32_EFER, the VMX-preemption timer) nothing is saved or
+ * loaded. */
+#define FIRST_PIN (PIN_EXTERNAL_INTERRUPT_EXITING | PIN_NMI_EXITING)
+#define FIRST_PRIMARY                                                                                        \
+    (MODELLED_PRIMARY &                                                                                      \
+     ~(PRIMARY_NMI_WINDOW_EXITING | PRIMARY_USE_MSR_BITMAPS | PRIMARY_ACTIVATE_SECONDARY_CONTROLS))
+#define FIRST_EXIT (EXIT_SAVE_DEBUG_CONTROLS | EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_ACKNOWLEDGE_INTERRUPT)
+#define FIRST_ENTRY (ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_IA32E_MODE_GUEST)
+
+/* Core 2 adds virtual NMIs and MSR bitmaps. */
+#define CORE_2_PIN (FIRST_PIN | PIN_VIRTUAL_NMIS)
+#define CORE_2_PRIMARY (FIRST_PRIMARY | PRIMARY_NMI_WINDOW_EXITING | PRIMARY_USE_MSR_BITMAPS)
+
+/* The control words' MSRs for a struct vmx_capabilities: every bit of the default1 class must be 1. */
+#define CONTROL_MSRS_DEFAULT1(pin, primary, exit, entry)                                                     \
+    .pinbased_ctls = CONTROL_MSR(PIN_DEFAULT1, pin),                                                         \
+    .procbased_ctls = CONTROL_MSR(PRIMARY_DEFAULT1, primary), .exit_ctls = CONTROL_MSR(EXIT_DEFAULT1, exit), \
+    .entry_ctls = CONTROL_MSR(ENTRY_DEFAULT1, entry)
+/* All that vtsim models, with the TRUE MSRs. */
 #define MODELLED_CONTROL_MSRS                                                                                \
-    .pinbased_ctls = CONTROL_MSR(PIN_DEFAULT1, MODELLED_PIN),                                                \
-    .procbased_ctls = CONTROL_MSR(PRIMARY_DEFAULT1, MODELLED_PRIMARY),                                       \
-    .exit_ctls = CONTROL_MSR(EXIT_DEFAULT1, MODELLED_EXIT),                                                  \
-    .entry_ctls = CONTROL_MSR(ENTRY_DEFAULT1, MODELLED_ENTRY),                                               \
-    .true_pinbased_ctls = CONTROL_MSR(PIN_DEFAULT1, MODELLED_PIN),                                           \
-    .true_procbased_ctls = CONTROL_MSR(PRIMARY_DEFAULT1 & ~PRIMARY_DEFAULT1_OPTIONAL, MODELLED_PRIMARY),     \
-    .true_exit_ctls = CONTROL_MSR(EXIT_DEFAULT1 & ~EXIT_DEFAULT1_OPTIONAL, MODELLED_EXIT),                   \
-    .true_entry_ctls = CONTROL_MSR(ENTRY_DEFAULT1 & ~ENTRY_DEFAULT1_OPTIONAL, MODELLED_ENTRY)
+    CONTROL_MSRS_DEFAULT1(MODELLED_PIN, MODELLED_PRIMARY, MODELLED_EXIT, MODELLED_ENTRY),                    \
+        .true_pinbased_ctls = CONTROL_MSR(PIN_DEFAULT1, MODELLED_PIN),                                       \
+        .true_procbased_ctls = CONTROL_MSR(PRIMARY_DEFAULT1 & ~PRIMARY_DEFAULT1_OPTIONAL, MODELLED_PRIMARY), \
+        .true_exit_ctls = CONTROL_MSR(EXIT_DEFAULT1 & ~EXIT_DEFAULT1_OPTIONAL, MODELLED_EXIT),               \
+        .true_entry_ctls = CONTROL_MSR(ENTRY_DEFAULT1 & ~ENTRY_DEFAULT1_OPTIONAL, MODELLED_ENTRY)
 
 /* SDM appendix "VMX-Fixed Bits in CR0" and "... CR4": PE, NE and PG; VMXE. */
 #define VMX_CR0_FIXED0 0x80000021ull
 #define VMX_CR0_FIXED1 0xffffffffull
 #define VMX_CR4_FIXED0 0x00002000ull
 
-/* EPT and VPID as both have them. */
+/* EPT and VPID as every profile from Nehalem on has them. */
 #define MODELLED_EPT_VPID                                                                                    \
     (EPT_CAP_EXECUTE_ONLY | EPT_CAP_WALK_LENGTH_4 | EPT_CAP_MEMORY_TYPE_UC | EPT_CAP_MEMORY_TYPE_WB |        \
      EPT_CAP_PAGE_2M | EPT_CAP_INVEPT | EPT_CAP_INVEPT_TYPE(1) | EPT_CAP_INVEPT_TYPE(2) | EPT_CAP_INVVPID |  \

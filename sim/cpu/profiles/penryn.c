@@ -1,0 +1,73 @@
+/*
+ * penryn.c: the second Core 2 generation (Penryn, Yorkfield, 2008), as far as vtsim models it.
+ *
+ * Over Merom: SSE4.1 and "WBINVD exiting" (QEMU's model "Penryn" lists the same controls), the one secondary
+ * control of it that vtsim models.
+ */
+#include "sim/cpu/profiles/costs.h"
+#include "sim/cpu/profiles/cpuid_rows.h"
+#include "sim/cpu/profiles/profiles.h"
+#include "sim/cpu/profiles/vmx_controls.h"
+#include "vtsim/cpu_state.h"
+
+/* clang-format off */
+static const struct cpuid_leaf cpuid[] = {
+    ROW_VENDOR(0x6),
+    ROW_FEATURES(0x00010676, CPUID1_PENRYN),
+    /* Descriptors of TLBs and caches (SDM "CPUID", "Encoding of CPUID Leaf 2 Descriptors") */
+    {0x2, CPUID_ANY_SUBLEAF, 0x05b0b101, 0x005657f0, 0, 0x2cb4304e},
+    ROW_CACHE(0, CACHE_DATA, 1u, 64u, 8u, 0), /* 32 KiB */
+    ROW_CACHE(1, CACHE_CODE, 1u, 64u, 8u, 0),
+    ROW_CACHE(2, CACHE_UNIFIED, 2u, 4096u, 24u, 0), /* 6 MiB */
+    ROW_MONITOR,
+    ROW_EXTENDED,
+    ROW_EXTENDED_FEATURES(CPUID_EXTENDED_LAHF, CPUID_EXTENDED_EDX),
+    ROW_BRAND('p', 'e', 'n', 'r', 'y', 'n', 0, 0, 0, 0),
+    ROW_SECOND_LEVEL(6144u, WAYS_16),
+    ROW_ADDRESS_WIDTHS(36, 48),
+};
+/* clang-format on */
+
+const struct cpu_profile profile_penryn = {
+    .name = "penryn",
+    .description = "Core 2 (Penryn, 2008), family 6 model 23: WBINVD exiting, without EPT and VPID",
+    .physical_address_bits = 36,
+    .linear_address_bits = 48,
+    .has_nx = true,
+    .has_vmx = true,
+    .vmx =
+        {
+            /* revision identifier: assumed */
+            .basic = VMX_BASIC_DEFAULT1_OF(0xdull) | VMX_BASIC_INS_OUTS_INFORMATION,
+            CONTROL_MSRS_DEFAULT1(CORE_2_PIN, CORE_2_PRIMARY | PRIMARY_ACTIVATE_SECONDARY_CONTROLS,
+                                  FIRST_EXIT, FIRST_ENTRY),
+            .procbased_ctls2 = CONTROL_MSR_SECONDARY(SECONDARY_WBINVD_EXITING),
+            /* four CR3 targets; lists of 512 MSRs */
+            .misc = VMX_MISC_ACTIVITY_HLT | 4ull << VMX_MISC_CR3_TARGETS_SHIFT,
+            .cr0_fixed0 = VMX_CR0_FIXED0,
+            .cr0_fixed1 = VMX_CR0_FIXED1,
+            .cr4_fixed0 = VMX_CR4_FIXED0,
+            .cr4_fixed1 = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR |
+                          CR4_OSXMMEXCPT | CR4_VMXE,
+            .vmcs_enum = 0x2a, /* index 21: guest IA32_SYSENTER_CS */
+        },
+    .tlb =
+        {
+            .main_4k_2m = {256, 4, "CPUID dumps in InstLatx64 (Conroe, Yorkfield): 4K only"},
+            .main_holds_2m = false,
+            .large_2m = {16, 4, "CPUID dumps in InstLatx64 (Conroe, Yorkfield)"},
+        },
+    .cost =
+        {
+            COSTS_OF_TRANSLATED_CODE,
+            COSTS_OF_SYSTEM_INSTRUCTIONS,
+            COSTS_WITHOUT_EPT_AND_VPID,
+            .page_walk_reference = {15, "assumed: hits the second-level cache"},
+            .vm_entry = {518, ROUND_TRIP_WITH_REFILLS("1266")},
+            .vm_exit = {655, ROUND_TRIP_WITH_REFILLS("1266")},
+            .vmread = VMREAD_AS_CORE_2,
+            .vmwrite = VMWRITE_AS_CORE_2,
+        },
+    .cpuid = cpuid,
+    .cpuid_count = sizeof(cpuid) / sizeof(cpuid[0]),
+};
