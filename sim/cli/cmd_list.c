@@ -8,6 +8,7 @@
 struct list_request {
     const struct list_topic *topic;
     enum table_format format;
+    const struct cpu_profile *profile; /* null: all */
 };
 
 static int set_topic(void *target, const char *value)
@@ -36,6 +37,21 @@ static int set_json(void *target, const char *value)
     return CLI_OK;
 }
 
+static int set_cpu(void *target, const char *value)
+{
+    const struct cpu_profile *profile = cpu_profile_find(value);
+    char hint[512];
+    struct suggestions s = {.wanted = value};
+    ((struct list_request *)target)->profile = profile;
+    if (profile)
+        return CLI_OK;
+    for (size_t i = 0; (profile = cpu_profile_at(i)); i++)
+        suggest(&s, profile->name);
+    suggest_text(&s, hint, sizeof hint);
+    return cli_fail(CLI_USAGE, "there is no processor profile '%s'%s ('vtsim list cpus' shows them)", value,
+                    hint);
+}
+
 static int run(int argc, char **argv)
 {
     struct list_request request = {.format = TABLE_TEXT};
@@ -44,9 +60,16 @@ static int run(int argc, char **argv)
         return status == CLI_HELP_SHOWN ? CLI_OK : status;
     if (!request.topic)
         return cli_fail(CLI_USAGE, "a list of what? 'vtsim list --help' names them all");
+    if (request.profile && !request.topic->fill_for)
+        return cli_fail(CLI_USAGE,
+                        "the list of %s is the same for every processor: --cpu is for costs and cpus",
+                        request.topic->name);
     struct table table;
     table_init(&table, request.topic->name, "");
-    request.topic->fill(&table);
+    if (request.profile)
+        request.topic->fill_for(&table, request.profile);
+    else
+        request.topic->fill(&table);
     if (!tables_print(stdout, request.format, &table, 1) && table.out_of_memory)
         status = cli_fail(CLI_INTERNAL, "out of memory");
     table_free(&table);
@@ -54,13 +77,14 @@ static int run(int argc, char **argv)
 }
 
 static const struct cli_option options[] = {
+    {"cpu", "PROFILE", "costs, cpus: of this processor alone", set_cpu},
     {"json", NULL, "as JSON", set_json},
     {0},
 };
 
 const struct cli_command cmd_list = {
     .name = "list",
-    .arguments = "fields|rules|exits|cpus|msrs|costs [--json]",
+    .arguments = "fields|rules|exits|cpus|msrs|costs [--cpu PROFILE] [--json]",
     .summary = "what the model knows: fields, rules, exits, profiles, MSRs, costs",
     .details = "fields: the fields of a VMCS. rules: what a VM entry checks. exits: basic exit reasons. "
                "cpus: processor profiles.\n"

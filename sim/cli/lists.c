@@ -91,30 +91,45 @@ static void add_array(struct table *table, const struct tlb_array_geometry *arra
         table_null(table);
 }
 
-static void fill_cpus(struct table *table)
+static void add_cpu_columns(struct table *table)
 {
     columns(table, (const char *const[]){"name", "description", "physical_bits", "linear_bits", "vmx", "ept",
                                          "vpid", "pcid", "pages_1g", "tlb_4k", "tlb_2m", "tlb_1g",
                                          "guest_physical_cache", NULL});
+}
+
+static void add_cpu(struct table *table, const struct cpu_profile *profile)
+{
+    table_string(table, profile->name);
+    table_string(table, profile->description);
+    table_integer(table, profile->physical_address_bits);
+    table_integer(table, profile->linear_address_bits);
+    table_string(table, yes_or_no(profile->has_vmx));
+    table_string(table, yes_or_no(profile->has_ept));
+    table_string(table, yes_or_no(profile->has_vpid));
+    table_string(table, yes_or_no(profile->has_pcid));
+    table_string(table, yes_or_no(profile->has_1g_pages));
+    add_array(table, &profile->tlb.main_4k_2m);
+    if (profile->tlb.main_holds_2m)
+        table_string(table, "shared with 4K");
+    else
+        add_array(table, &profile->tlb.large_2m);
+    add_array(table, &profile->tlb.main_1g);
+    add_array(table, &profile->tlb.guest_physical);
+}
+
+static void fill_cpus_for(struct table *table, const struct cpu_profile *profile)
+{
+    add_cpu_columns(table);
+    add_cpu(table, profile);
+}
+
+static void fill_cpus(struct table *table)
+{
     const struct cpu_profile *profile;
-    for (size_t i = 0; (profile = cpu_profile_at(i)); i++) {
-        table_string(table, profile->name);
-        table_string(table, profile->description);
-        table_integer(table, profile->physical_address_bits);
-        table_integer(table, profile->linear_address_bits);
-        table_string(table, yes_or_no(profile->has_vmx));
-        table_string(table, yes_or_no(profile->has_ept));
-        table_string(table, yes_or_no(profile->has_vpid));
-        table_string(table, yes_or_no(profile->has_pcid));
-        table_string(table, yes_or_no(profile->has_1g_pages));
-        add_array(table, &profile->tlb.main_4k_2m);
-        if (profile->tlb.main_holds_2m)
-            table_string(table, "shared with 4K");
-        else
-            add_array(table, &profile->tlb.large_2m);
-        add_array(table, &profile->tlb.main_1g);
-        add_array(table, &profile->tlb.guest_physical);
-    }
+    add_cpu_columns(table);
+    for (size_t i = 0; (profile = cpu_profile_at(i)); i++)
+        add_cpu(table, profile);
 }
 
 const char *list_msr_access(const struct msr_row *row)
@@ -154,23 +169,38 @@ static void add_cost(struct table *table, const char *profile, const char *name,
     table_string(table, cost->source);
 }
 
-static void fill_costs(struct table *table)
+static void add_cost_columns(struct table *table)
 {
     columns(table, (const char *const[]){"cpu", "cost", "of", "cycles", "source", NULL});
-    const struct cpu_profile *profile;
-    for (size_t i = 0; (profile = cpu_profile_at(i)); i++) {
+}
+
+static void add_costs(struct table *table, const struct cpu_profile *profile)
+{
 #define ADD_COST(field, text) add_cost(table, profile->name, #field, text, &profile->cost.field);
-        CPU_COSTS(ADD_COST)
+    CPU_COSTS(ADD_COST)
 #undef ADD_COST
-    }
+}
+
+static void fill_costs_for(struct table *table, const struct cpu_profile *profile)
+{
+    add_cost_columns(table);
+    add_costs(table, profile);
+}
+
+static void fill_costs(struct table *table)
+{
+    const struct cpu_profile *profile;
+    add_cost_columns(table);
+    for (size_t i = 0; (profile = cpu_profile_at(i)); i++)
+        add_costs(table, profile);
 }
 
 const struct list_topic list_topics[] = {
-    {"fields", "the fields of a VMCS", fill_fields},
-    {"rules", "what a VM entry checks", fill_rules},
-    {"exits", "basic exit reasons", fill_exits},
-    {"cpus", "processor profiles", fill_cpus},
-    {"msrs", "model-specific registers", fill_msrs},
-    {"costs", "what operations cost in cycles, and where the figure comes from", fill_costs},
+    {"fields", "the fields of a VMCS", fill_fields, NULL},
+    {"rules", "what a VM entry checks", fill_rules, NULL},
+    {"exits", "basic exit reasons", fill_exits, NULL},
+    {"cpus", "processor profiles", fill_cpus, fill_cpus_for},
+    {"msrs", "model-specific registers", fill_msrs, NULL},
+    {"costs", "what operations cost in cycles, and where the figure comes from", fill_costs, fill_costs_for},
     {0},
 };

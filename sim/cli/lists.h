@@ -5,10 +5,13 @@
 
 #include "sim/cpu/msr.h"
 #include "traces/table.h"
+#include "vtsim/profile.h"
 
 struct list_topic {
     const char *name, *summary;
     void (*fill)(struct table *table);
+    /* The rows of one processor, for --cpu; null: the list is the same for all. */
+    void (*fill_for)(struct table *table, const struct cpu_profile *profile);
 };
 
 /* Up to one without a name. */
