@@ -14,3 +14,10 @@ target_link_libraries(bench_memory PRIVATE vtsim_core)
 target_compile_definitions(bench_memory PRIVATE BENCH_MEMORY_IMAGE="${PROJECT_BINARY_DIR}/bench/images/memory.elf")
 add_dependencies(bench_memory memory)
 set_target_properties(bench_memory PROPERTIES OUTPUT_NAME memory RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
+
+# bench/profiles: examples/probe against published figures. In simulated cycles, so it is a test too (cmake/guest_tests.cmake).
+add_executable(bench_profiles bench/profiles.c)
+target_link_libraries(bench_profiles PRIVATE vtsim_core)
+target_compile_definitions(bench_profiles PRIVATE BENCH_PROBE_IMAGE="${PROJECT_BINARY_DIR}/examples/probe.elf")
+add_dependencies(bench_profiles probe)
+set_target_properties(bench_profiles PROPERTIES OUTPUT_NAME profiles RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)

@@ -26,3 +26,12 @@ foreach(expectations ${VTSIM_EXAMPLE_TESTS})
   get_filename_component(name ${expectations} NAME_WE)
   vtsim_guest_test(${name} $<TARGET_FILE:${name}> ${expectations})
 endforeach()
+
+# examples/probe on every processor: tests/guests/probe/CPU.expect says what it must find.
+file(GLOB VTSIM_PROBE_TESTS CONFIGURE_DEPENDS tests/guests/probe/*.expect)
+foreach(expectations ${VTSIM_PROBE_TESTS})
+  get_filename_component(name ${expectations} NAME_WE)
+  vtsim_guest_test(probe_${name} $<TARGET_FILE:probe> ${expectations})
+endforeach()
+add_test(NAME guest.published_figures COMMAND bench_profiles)
+set_tests_properties(guest.published_figures PROPERTIES TIMEOUT 120 LABELS guest)

@@ -16,3 +16,6 @@ endfunction()
 set(VTSIM_GUEST_VMX ${PROJECT_SOURCE_DIR}/examples/common/vmx.c ${PROJECT_SOURCE_DIR}/examples/common/vmx_run.S)
 vtsim_guest(three_guests OUTPUT examples
             SOURCES examples/three_guests/main.c examples/three_guests/guests.S ${VTSIM_GUEST_VMX})
+vtsim_guest(probe OUTPUT examples
+            SOURCES examples/probe/main.c examples/probe/processor.c examples/probe/capabilities.c examples/probe/timing.c
+                    examples/probe/timing.S ${VTSIM_GUEST_VMX})

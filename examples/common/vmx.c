@@ -28,10 +28,23 @@ bool vmx_enable(void)
     return !failed;
 }
 
-/* The wanted bits, with those that the capability MSR fixes. */
-static uint32_t controls(uint32_t msr, uint32_t wanted)
+enum { TRUE_MSRS = 12 }; /* from a plain capability MSR to its TRUE one */
+
+uint64_t vmx_capability(uint32_t plain_msr)
 {
-    uint64_t allowed = rdmsr(msr);
+    bool has_true = rdmsr(IA32_VMX_BASIC) >> 55 & 1;
+    return rdmsr(plain_msr + (has_true ? TRUE_MSRS : 0));
+}
+
+uint32_t vmx_secondary_allowed(void)
+{
+    bool has_secondary = vmx_capability(IA32_VMX_PROCBASED_CTLS) >> 63;
+    return has_secondary ? (uint32_t)(rdmsr(IA32_VMX_PROCBASED_CTLS2) >> 32) : 0;
+}
+
+static uint32_t controls(uint32_t plain_msr, uint32_t wanted)
+{
+    uint64_t allowed = vmx_capability(plain_msr);
     return (wanted | (uint32_t)allowed) & (uint32_t)(allowed >> 32);
 }
 
@@ -55,23 +68,35 @@ static void write_host_state(void)
     vmwrite(HOST_RIP, (uint64_t)vmx_exit_point);
 }
 
-bool vmcs_create(void *region, uint32_t pin_based, uint32_t primary)
+bool vmcs_create_with(void *region, const struct vmx_wanted_controls *wanted)
 {
+    uint32_t secondary = wanted->secondary & vmx_secondary_allowed();
     *(uint32_t *)region = (uint32_t)rdmsr(IA32_VMX_BASIC) & 0x7fffffff;
     if (!vmclear((uint64_t)region) || !vmptrld((uint64_t)region))
         return false;
-    vmwrite(PIN_BASED_CONTROLS, controls(IA32_VMX_TRUE_PINBASED, pin_based));
-    vmwrite(PRIMARY_CONTROLS, controls(IA32_VMX_TRUE_PROCBASED, primary | HLT_EXITING | UNCONDITIONAL_IO_EXITING |
-                                                                    SECONDARY_CONTROLS_ACTIVE));
-    vmwrite(SECONDARY_CONTROLS, controls(IA32_VMX_PROCBASED_CTLS2, ENABLE_EPT | ENABLE_VPID | UNRESTRICTED_GUEST));
-    vmwrite(EXIT_CONTROLS, controls(IA32_VMX_TRUE_EXIT, HOST_ADDRESS_SPACE_SIZE | SAVE_EFER | LOAD_HOST_EFER));
-    vmwrite(ENTRY_CONTROLS, controls(IA32_VMX_TRUE_ENTRY, LOAD_GUEST_EFER));
+    vmwrite(PIN_BASED_CONTROLS, controls(IA32_VMX_PINBASED_CTLS, wanted->pin_based));
+    vmwrite(PRIMARY_CONTROLS,
+            controls(IA32_VMX_PROCBASED_CTLS, wanted->primary | (secondary ? SECONDARY_CONTROLS_ACTIVE : 0)));
+    if (secondary)
+        vmwrite(SECONDARY_CONTROLS, secondary);
+    vmwrite(EXIT_CONTROLS, controls(IA32_VMX_EXIT_CTLS, wanted->exit));
+    vmwrite(ENTRY_CONTROLS, controls(IA32_VMX_ENTRY_CTLS, wanted->entry));
     vmwrite(EXCEPTION_BITMAP, 0);
     vmwrite(CR0_GUEST_HOST_MASK, 0);
     vmwrite(CR4_GUEST_HOST_MASK, 0);
     vmwrite(VMCS_LINK_POINTER, ~0ull);
     write_host_state();
     return true;
+}
+
+bool vmcs_create(void *region, uint32_t pin_based, uint32_t primary)
+{
+    return vmcs_create_with(region, &(struct vmx_wanted_controls){
+                                        .pin_based = pin_based,
+                                        .primary = primary | HLT_EXITING | UNCONDITIONAL_IO_EXITING,
+                                        .secondary = ENABLE_EPT | ENABLE_VPID | UNRESTRICTED_GUEST,
+                                        .exit = HOST_ADDRESS_SPACE_SIZE | SAVE_EFER | LOAD_HOST_EFER,
+                                        .entry = LOAD_GUEST_EFER});
 }
 
 /* Segments ES to TR are eight fields apart by 2 in each block of the encoding. */

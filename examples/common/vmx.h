@@ -27,9 +27,10 @@ enum vmcs_field_encoding {
 };
 
 enum vmx_msr {
-    IA32_FEATURE_CONTROL = 0x3a, IA32_VMX_BASIC = 0x480, IA32_VMX_PROCBASED_CTLS2 = 0x48b,
-    IA32_VMX_TRUE_PINBASED = 0x48d, IA32_VMX_TRUE_PROCBASED = 0x48e, IA32_VMX_TRUE_EXIT = 0x48f,
-    IA32_VMX_TRUE_ENTRY = 0x490, IA32_EFER = 0xc0000080,
+    IA32_FEATURE_CONTROL = 0x3a, IA32_VMX_BASIC = 0x480, IA32_VMX_PINBASED_CTLS = 0x481, IA32_VMX_PROCBASED_CTLS = 0x482,
+    IA32_VMX_EXIT_CTLS = 0x483, IA32_VMX_ENTRY_CTLS = 0x484, IA32_VMX_MISC = 0x485, IA32_VMX_PROCBASED_CTLS2 = 0x48b,
+    IA32_VMX_EPT_VPID_CAP = 0x48c, IA32_VMX_TRUE_PINBASED = 0x48d, IA32_VMX_TRUE_PROCBASED = 0x48e,
+    IA32_VMX_TRUE_EXIT = 0x48f, IA32_VMX_TRUE_ENTRY = 0x490, IA32_EFER = 0xc0000080,
 };
 
 enum exit_reason {
@@ -68,6 +69,17 @@ static inline bool vmptrld(uint64_t physical)
 
 /* CR4.VMXE, IA32_FEATURE_CONTROL, VMXON with a region of our own. */
 bool vmx_enable(void);
+/* The capability MSR that counts for a control word, given by its plain MSR (IA32_VMX_PINBASED_CTLS to IA32_VMX_ENTRY_CTLS): the
+ * TRUE one where there is one. Bits 31:0 must be 1, bits 63:32 may be 1. */
+uint64_t vmx_capability(uint32_t plain_msr);
+/* Bits of the secondary controls that may be 1; 0 on a processor without them. */
+uint32_t vmx_secondary_allowed(void);
+
+struct vmx_wanted_controls { /* what the processor does not allow is left out, what it demands is added */
+    uint32_t pin_based, primary, secondary, exit, entry;
+};
+/* Makes region (4 KiB, aligned) the current, clear VMCS, with host state and these controls, on any processor with VMX. */
+bool vmcs_create_with(void *region, const struct vmx_wanted_controls *wanted);
 /* Makes region (4 KiB, aligned) the current, clear VMCS, with host state and controls: unrestricted guest, EPT, VPID, HLT and I/O exiting,
  * EFER switched; pin-based and further primary controls as given. */
 bool vmcs_create(void *region, uint32_t pin_based, uint32_t primary);
