@@ -101,8 +101,9 @@ struct cpu_outcome cpu_execute(struct cpu *cpu, const struct insn *insn);
 /* Carries an outcome through to the end: events are delivered or cause VM exits, #DF and triple faults
  * included. insn may be null when the outcome is not an instruction's. */
 enum cpu_status cpu_settle(struct cpu *cpu, const struct cpu_outcome *outcome, const struct insn *insn);
-/* Delivers through the IVT or IDT (delivery/): OUTCOME_JUMPED, or OUTCOME_EVENT with the fault met in
- * delivery, or OUTCOME_VM_EXIT (EPT violation, task switch). Does not look at the exception bitmap. */
+/* Delivers through the IVT or IDT (delivery/): OUTCOME_JUMPED or OUTCOME_TASK_SWITCHED, or OUTCOME_EVENT with
+ * the fault met in delivery, or OUTCOME_VM_EXIT (EPT violation, task switch). Does not look at the exception
+ * bitmap. */
 struct cpu_outcome cpu_deliver(struct cpu *cpu, const struct cpu_event *event);
 /* Far control transfers (transfer/): CALL, JMP, RET far, IRET, SYSCALL, SYSRET, SYSENTER, SYSEXIT. */
 struct cpu_outcome cpu_far_transfer(struct cpu *cpu, const struct insn *insn);

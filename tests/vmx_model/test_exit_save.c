@@ -198,6 +198,12 @@ static void resume_flag(void **state)
                                                 .interruption_information = bp_info},
                               false),
                      0);
+    /* task switches: what the old TSS would get; CALL, JMP and IRET clear RF as they begin */
+    assert_int_equal(saved_rf(&(struct vm_exit){.reason = EXIT_REASON_TASK_SWITCH}, true), 0);
+    assert_int_equal(
+        saved_rf(&(struct vm_exit){.reason = EXIT_REASON_TASK_SWITCH, .idt_vectoring_information = pf_info},
+                 false),
+        1);
     assert_int_equal(saved_rf(&(struct vm_exit){.reason = EXIT_REASON_EXTERNAL_INTERRUPT}, true), 1);
     assert_int_equal(saved_rf(&(struct vm_exit){.reason = EXIT_REASON_PREEMPTION_TIMER_EXPIRED}, false), 0);
     assert_int_equal(saved_rf(&(struct vm_exit){.reason = EXIT_REASON_EPT_VIOLATION}, false), 1);

@@ -3,7 +3,8 @@
  * (sim/cpu/cpu.h).
  *
  * Each function gives OUTCOME_JUMPED with the state changed, or a fault, VM exit or refusal with the state as
- * before (memory that was pushed to and accessed bits excepted).
+ * before (memory that was pushed to and accessed bits excepted). Task switches: see
+ * sim/cpu/task/task_switch.h.
  */
 #ifndef VTSIM_SIM_CPU_TRANSFER_H
 #define VTSIM_SIM_CPU_TRANSFER_H
