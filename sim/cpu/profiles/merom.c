@@ -1,9 +1,9 @@
 /*
  * merom.c: the first Core 2 generation (Merom, Conroe, 2006), as far as vtsim models it.
  *
- * Over Prescott: virtual NMIs and MSR bitmaps (QEMU's model "core2duo" lists the same controls). No TRUE
- * MSRs, EPT or VPID. Its secondary controls hold "virtualize APIC accesses" alone, which vtsim does not model
- * yet, nor the TPR shadow: so it offers no secondary controls here.
+ * Over Prescott: virtual NMIs and MSR bitmaps (QEMU's model "core2duo" has them). No TRUE MSRs, EPT or VPID.
+ * Its secondary controls hold "virtualize APIC accesses" alone, which vtsim does not model yet, nor the TPR
+ * shadow: so it offers no secondary controls here.
  */
 #include "sim/cpu/profiles/costs.h"
 #include "sim/cpu/profiles/cpuid_rows.h"

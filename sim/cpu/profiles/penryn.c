@@ -1,7 +1,7 @@
 /*
  * penryn.c: the second Core 2 generation (Penryn, Yorkfield, 2008), as far as vtsim models it.
  *
- * Over Merom: SSE4.1 and "WBINVD exiting" (QEMU's model "Penryn" lists the same controls), the one secondary
+ * Over Merom: SSE4.1 and "WBINVD exiting" (QEMU's model "Penryn" has it), the one secondary
  * control of it that vtsim models.
  */
 #include "sim/cpu/profiles/costs.h"

@@ -4,8 +4,9 @@
  *
  * VMX of the first day: no TRUE MSRs, so that CR3-load and CR3-store exiting cannot be switched off; no MSR
  * bitmaps, so that each RDMSR and WRMSR exits; no secondary controls, hence no EPT, VPID or unrestricted
- * guest; no virtual NMIs, no VMX-preemption timer; IA32_EFER and IA32_PAT are not switched. It has the TPR
- * shadow, which vtsim does not model yet.
+ * guest; no virtual NMIs, no VMX-preemption timer; IA32_EFER and IA32_PAT are not switched. No dump of its
+ * capability MSRs was at hand: that it lacks just these, and the CPUID words but for the features, are
+ * assumed.
  */
 #include "sim/cpu/profiles/costs.h"
 #include "sim/cpu/profiles/cpuid_rows.h"
