@@ -2,13 +2,14 @@
 # functions to ours (--wrap): no interposition at run time, and other users of Unicorn in the process are not disturbed.
 set(VTSIM_WRAPPED_FUNCTIONS
     unicorn_fill_tlb gen_intermediate_code tcg_func_start tcg_emit_op cpu_loop_exit_noexc x86_cpu_exec_interrupt
-    memory_map_ptr)
+    memory_map_ptr helper_idivl_EAX)
 file(GLOB VTSIM_CORE_SOURCES CONFIGURE_DEPENDS sim/core/*.c sim/*.c)
-list(FILTER VTSIM_CORE_SOURCES EXCLUDE REGEX "insn_decode\\.c$")
+list(FILTER VTSIM_CORE_SOURCES EXCLUDE REGEX "insn_[a-z]+\\.c$")
 add_library(vtsim_core STATIC ${VTSIM_CORE_SOURCES})
 target_link_libraries(vtsim_core PUBLIC vtsim_model PkgConfig::CAPSTONE unicorn_static)
 foreach(function ${VTSIM_WRAPPED_FUNCTIONS})
-  target_link_options(vtsim_core INTERFACE -Wl,--wrap=${function}_x86_64)
+  target_link_options(vtsim_core INTERFACE -Wl,--wrap=${function}_x86_64
+                      -Wl,--undefined=__wrap_${function}_x86_64) # else a file of replacements alone is not linked in
 endforeach()
 if(VTSIM_SANITIZE MATCHES address)
   target_sources(vtsim_core INTERFACE ${PROJECT_SOURCE_DIR}/tests/leaks_of_unicorn.c)

@@ -7,6 +7,7 @@
  */
 #include "sim/core/core_private.h"
 #include "sim/core/insn_decode.h"
+#include "sim/core/insn_lock.h"
 
 enum { LONGEST_INSTRUCTION = 15, PAGE_BYTES = 4096 };
 
@@ -76,6 +77,11 @@ bool core_model_executes(const struct core *core, const uint8_t *bytes, size_t g
     static const uint8_t bits[3] = {16, 32, 64};
     if (!insn_decode(bytes, got, bits[mode], insn))
         return false;
+    /* The library's translator aborts on some that may not be locked. */
+    if (insn->lock && !insn_lock_allowed(insn)) {
+        insn->id = INSN_UD;
+        return true;
+    }
     /* The library's processor may have SMAP where the profile was told to be without: the model raises the #UD. */
     if ((insn->id == INSN_CLAC || insn->id == INSN_STAC) && !core->config.profile->has_smap)
         return true;

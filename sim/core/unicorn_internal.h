@@ -175,6 +175,7 @@ extern void x86_update_hflags_x86_64(void *state);
 extern uint64_t helper_read_eflags_x86_64(void *state);
 extern bool cpu_restore_state_x86_64(void *cpu, uintptr_t host_pc, bool will_exit);
 extern void cpu_loop_exit_restore_x86_64(void *cpu, uintptr_t host_pc) __attribute__((noreturn));
+extern void raise_exception_ra_x86_64(void *state, int vector, uintptr_t host_pc) __attribute__((noreturn));
 extern struct lib_op *tcg_op_insert_before_x86_64(void *context, struct lib_op *old, int opcode);
 
 #endif

@@ -1,0 +1,86 @@
+/* What guests did to bring the process down, found by tests/fuzz/fuzz_guest.c: each is now an ordinary trap.
+ */
+#include "tests/core/harness.h"
+
+#define LOAD(h, at, ...)                                                                                     \
+    do {                                                                                                     \
+        static const uint8_t bytes[] = {__VA_ARGS__};                                                        \
+        harness_load(h, at, bytes, sizeof bytes);                                                            \
+    } while (0)
+
+/* LOCK BTS with a register: libunicorn's translator aborts. SDM volume 2, "LOCK": #UD. */
+static void lock_with_a_register_is_undefined(void **state)
+{
+    struct harness *h = *state;
+    LOAD(h, HARNESS_CODE, 0x40, 0xf0, 0x0f, 0xba, 0xec, 0x35, 0xf4); /* inc eax; lock bts esp,35h; hlt */
+    h->stop_after_traps = 1;
+    harness_run(h);
+    assert_int_equal(h->traps, 1);
+    assert_int_equal(h->insn.id, INSN_UD);
+    assert_int_equal(h->insn.length, 5);
+    assert_int_equal(h->state.gpr[GPR_RAX], 1);
+}
+
+/* The same instruction with memory is carried out. */
+static void lock_with_memory_is_carried_out(void **state)
+{
+    struct harness *h = *state;
+    LOAD(h, HARNESS_CODE, 0xf0, 0x0f, 0xba, 0x2d, 0, 0, 0x02, 0, 0x04,
+         0xf4); /* lock bts dword [20000h],4; hlt */
+    memset(h->mem.ram + 0x20000, 0, 4);
+    harness_run(h);
+    assert_int_equal(h->insn.id, INSN_HLT);
+    assert_int_equal(h->mem.ram[0x20000], 0x10);
+}
+
+/* -2^63 / -1 in EDX:EAX: libunicorn takes the host's division, which traps. SDM volume 2, "IDIV": #DE. */
+static void the_largest_quotient_is_a_divide_error(void **state)
+{
+    struct harness *h = *state;
+    LOAD(h, HARNESS_CODE, 0xba, 0, 0, 0, 0x80, 0x31, 0xc0, 0x83, 0xc9,
+         0xff,        /* mov edx,80000000h; xor eax,eax; or ecx,-1 */
+         0xf7, 0xf9); /* idiv ecx */
+    harness_run(h);
+    assert_int_equal(h->exceptions, 1);
+    assert_int_equal(h->event.vector, VECTOR_DE);
+    assert_int_equal(h->state.rip, HARNESS_CODE + 10);
+    assert_int_equal(h->instructions, 3);
+    assert_int_equal(h->state.gpr[GPR_RDX], 0x80000000);
+}
+
+static void other_divisions_are_carried_out(void **state)
+{
+    struct harness *h = *state;
+    LOAD(h, HARNESS_CODE, 0xb8, 0xf9, 0xff, 0xff, 0xff, 0x99, 0xb9, 2, 0, 0, 0, 0xf7, 0xf9,
+         0xf4); /* -7 / 2 */
+    harness_run(h);
+    assert_int_equal(h->state.gpr[GPR_RAX], 0xfffffffd);
+    assert_int_equal(h->state.gpr[GPR_RDX], 0xffffffff);
+}
+
+/* An instruction that the model executes lies across two pages: a store to its second page is noticed. */
+static void a_store_to_the_second_page_of_an_instruction_is_seen(void **state)
+{
+    struct harness *h = *state;
+    LOAD(h, 0x10ffe, 0x40, 0xcd, 0x21,        /* 1: inc eax; int 21h, whose vector lies in the next page */
+         0xc6, 0x05, 0, 0x10, 0x01, 0, 0x22,  /* mov byte [11000h],22h */
+         0x83, 0xf8, 0x02, 0x75, 0xf1, 0xf4); /* cmp eax,2; jnz 1b; hlt */
+    h->state.rip = 0x10ffe;
+    h->stop_after_traps = 2;
+    harness_run(h);
+    assert_int_equal(h->traps, 2);
+    assert_int_equal(h->insn.immediate, 0x22);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, harness_open, harness_close)
+    const struct CMUnitTest tests[] = {
+        T(lock_with_a_register_is_undefined),
+        T(lock_with_memory_is_carried_out),
+        T(the_largest_quotient_is_a_divide_error),
+        T(other_divisions_are_carried_out),
+        T(a_store_to_the_second_page_of_an_instruction_is_seen),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
