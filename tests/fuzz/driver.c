@@ -12,7 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INPUTS = 3000, MAX_SEEDS = 256, MAX_LENGTH = 4096, MAX_SEED_BYTES = 1 << 20 };
+#ifndef FUZZ_INPUTS
+#define FUZZ_INPUTS 3000
+#endif
+
+enum { INPUTS = FUZZ_INPUTS, MAX_SEEDS = 256, MAX_LENGTH = 4096, MAX_SEED_BYTES = 1 << 20 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
