@@ -39,10 +39,9 @@ static uint64_t levels(const struct hpet *h)
 static void apply_levels(struct platform *p, uint64_t before)
 {
     uint64_t after = levels(&p->hpet);
-    for (uint64_t left = before ^ after; left; left &= left - 1) {
-        unsigned to = (unsigned)__builtin_ctzll(left);
-        set_line(p, to, after >> to & 1);
-    }
+    for (unsigned to = 0; to < LINES; to++)
+        if ((before ^ after) >> to & 1)
+            set_line(p, to, after >> to & 1);
 }
 
 void platform_sync_hpet(struct platform *p, uint64_t cycles)
