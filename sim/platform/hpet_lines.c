@@ -29,10 +29,11 @@ static void set_line(struct platform *p, unsigned to, bool level)
 static uint64_t levels(const struct hpet *h)
 {
     uint64_t high = 0;
-    for (unsigned n = 0; n < HPET_TIMERS; n++)
-        if (hpet_timer_enabled(h, n) && hpet_timer_level(h, n) && (h->status >> n & 1) &&
-            destination(h, n) < LINES)
-            high |= 1ull << destination(h, n);
+    for (unsigned n = 0; n < HPET_TIMERS; n++) {
+        unsigned to = destination(h, n);
+        if (hpet_timer_enabled(h, n) && hpet_timer_level(h, n) && (h->status >> n & 1) && to < LINES)
+            high |= 1ull << to;
+    }
     return high;
 }
 
