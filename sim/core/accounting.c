@@ -125,13 +125,15 @@ static void note_code_pages(struct core *core, const struct lib_block *block)
     }
 }
 
-/* The library crashes when its code buffer fills up. Blocks are laid out in it one behind the other. */
+/* The library crashes when its code buffer fills up. Blocks are laid out in it one behind the other; what a fetch fault ends
+ * while it is translated takes its room, and its record, too. */
 static void watch_code_buffer(struct core *core, const struct lib_block *block)
 {
     uintptr_t at = (uintptr_t)block;
     if (!core->code_start || at < core->code_start)
         core->code_start = at;
-    core->code_buffer_full = at - core->code_start > CORE_CODE_BUFFER - CORE_CODE_MARGIN;
+    core->code_buffer_full |= at - core->code_start > CORE_CODE_BUFFER - CORE_CODE_MARGIN ||
+                              core->next_block - core->first_block >= CORE_BLOCK_RECORDS - CORE_BLOCK_MARGIN;
 }
 
 /* Between two blocks only, and no block may be linked to the one that ran last. */
@@ -141,6 +143,8 @@ void core_empty_code_buffer(struct core *core)
     tb_flush_x86_64(core->cpu);
     memset(core->code_pages, 0, ((mem->low_size + mem->high_size) >> 15) + 1);
     core->code_buffer_full = false;
+    core->first_block = core->next_block;
+    *core->current_block = CORE_NO_BLOCK; /* its record may be another block's soon */
 }
 
 void __wrap_gen_intermediate_code_x86_64(void *cpu, struct lib_block *block, int most)
@@ -151,6 +155,7 @@ void __wrap_gen_intermediate_code_x86_64(void *cpu, struct lib_block *block, int
         return;
     }
     uint32_t index = core->next_block++ % CORE_BLOCK_RECORDS;
+    watch_code_buffer(core, block);
     struct core_scan scan = {.block = &core->blocks[index]};
     core_scan_block(core, block->pc, block->flags, (unsigned)most, &scan);
     core->ops_seen = 0;
@@ -161,7 +166,6 @@ void __wrap_gen_intermediate_code_x86_64(void *cpu, struct lib_block *block, int
         __real_gen_intermediate_code_x86_64(cpu, block, (int)scan.instructions);
     core->translating = false;
     core->blocks_translated++;
-    watch_code_buffer(core, block);
     struct core_block *record = &core->blocks[index];
     if (scan.substitute) {
         block->size = record->size; /* a write to any byte of the real instruction retires the block */

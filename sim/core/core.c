@@ -46,7 +46,7 @@ static const char *set_up(struct core *core)
 {
     const struct phys_mem *mem = core->config.mem;
     size_t pages = (mem->low_size + mem->high_size) >> 12;
-    core->blocks = calloc(CORE_BLOCK_RECORDS, sizeof *core->blocks);
+    core->blocks = calloc(CORE_BLOCK_RECORDS + 1, sizeof *core->blocks);
     core->code_pages = calloc(pages / 8 + 1, 1);
     if (!core->blocks || !core->code_pages)
         return "out of memory";

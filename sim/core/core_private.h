@@ -11,6 +11,8 @@
 enum {
     CORE_BLOCK_INSTRUCTIONS = 32,    /* a block is cut after this many */
     CORE_BLOCK_RECORDS = 1 << 17,    /* more than blocks fit in the code buffer at a time */
+    CORE_BLOCK_MARGIN = 64,          /* of the records */
+    CORE_NO_BLOCK = CORE_BLOCK_RECORDS, /* an empty record */
     CORE_CODE_BUFFER = 32 << 20,     /* bytes */
     CORE_CODE_MARGIN = 1 << 20,      /* of the code buffer: emptied when less than this is left */
     CORE_SLICE = 1 << 20,            /* cycles granted to translated code at most */
@@ -51,6 +53,7 @@ struct core {
     int32_t instruction_counter_offset, current_block_offset, budget_offset, countdown_offset; /* from the state */
     struct core_block *blocks;
     uint32_t next_block;
+    uint32_t first_block; /* since the code buffer was emptied */
     uintptr_t code_start; /* of the first block in the code buffer */
     bool code_buffer_full;
     bool stepping;       /* one checked instruction is under way in the library */

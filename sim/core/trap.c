@@ -178,6 +178,8 @@ static bool step_done(struct core *core)
 {
     struct cpu_event event = {.vector = VECTOR_DB, .type = EVENT_HARDWARE_EXCEPTION, .debug_conditions = core->watch_hits};
     core->stepping = false;
+    if (core->code_buffer_full)
+        core_empty_code_buffer(core); /* each way out of here makes the library forget which block ran last */
     if (!core->watch_hits) {
         if (step_needed(core))
             core->env->hflags |= LIB_HF_CHECKED;

@@ -31,6 +31,7 @@ struct harness {
     uint64_t instructions_at_trap;
     /* behaviour */
     unsigned stop_after_traps; /* HLT always stops */
+    unsigned faults_to_repeat; /* after a fault the same instruction is tried again until there were so many */
     bool (*on_poll)(struct harness *);
     bool window;
     struct cpu_profile profile; /* a copy: looked at again for each block that is translated */
@@ -71,7 +72,7 @@ static bool harness_memory_fault(void *opaque, enum mmu_status status, const str
     h->fault_status = status;
     h->faults++;
     h->instructions_at_trap = h->instructions;
-    return false;
+    return h->faults < h->faults_to_repeat;
 }
 
 static bool harness_poll(void *opaque)

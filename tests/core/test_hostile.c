@@ -72,6 +72,45 @@ static void a_store_to_the_second_page_of_an_instruction_is_seen(void **state)
     assert_int_equal(h->insn.immediate, 0x22);
 }
 
+/* Self-modifying code under checked stepping (a segment limit) fills the code buffer of 32 MiB, which must be
+ * emptied in time: nothing of it shows. The crash that it could lead to is
+ * tests/fuzz/seeds/guest/full_code_buffer. */
+static void stepped_code_that_changes_itself_does_not_fill_the_code_buffer(void **state)
+{
+    enum { ROUNDS = 60000 };
+    struct harness *h = *state;
+    h->state.seg[SEG_DS].limit = 0x1ffff;
+    h->state.gpr[GPR_RCX] = ROUNDS;
+    LOAD(h, HARNESS_CODE, 0xfe, 0x05, 0x07, 0, 0x01, 0, /* 1: inc byte [10007h] */
+         0xb0, 0, 0x49, 0x75, 0xf5, 0xf4);              /* mov al,0 (at 10006h); dec ecx; jnz 1b; hlt */
+    harness_run(h);
+    assert_int_equal(h->insn.id, INSN_HLT);
+    assert_int_equal(h->state.gpr[GPR_RAX], ROUNDS & 0xff);
+    assert_int_equal(h->instructions, 4 * ROUNDS);
+    assert_true(core_checked_steps(h->core) >= 4 * ROUNDS);
+    LOAD(h, HARNESS_CODE, 0xf4); /* what is left of the blocks is retired: the list of them must be whole */
+    h->state.rip = HARNESS_CODE;
+    harness_run(h);
+    assert_int_equal(h->state.rip, HARNESS_CODE);
+}
+
+/* A fetch fault in the middle of an instruction ends its translation, which takes room all the same: more of
+ * them than there are records of blocks. */
+static void fetch_faults_do_not_fill_the_code_buffer(void **state)
+{
+    enum { FAULTS = 400000 };
+    struct harness *h = *state;
+    harness_paged_32(h);
+    *harness_page_entry(h, 0x11000) = 0;
+    h->state.rip = 0x10ffd;
+    h->faults_to_repeat = FAULTS;
+    LOAD(h, 0x10ffd, 0x40, 0xb8, 1); /* inc eax; mov eax,imm32 with three bytes in the next page */
+    harness_run(h);
+    assert_int_equal(h->faults, FAULTS);
+    assert_int_equal(h->state.rip, 0x10ffe);
+    assert_int_equal(h->instructions, 1);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, harness_open, harness_close)
@@ -81,6 +120,8 @@ int main(void)
         T(the_largest_quotient_is_a_divide_error),
         T(other_divisions_are_carried_out),
         T(a_store_to_the_second_page_of_an_instruction_is_seen),
+        T(stepped_code_that_changes_itself_does_not_fill_the_code_buffer),
+        T(fetch_faults_do_not_fill_the_code_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
