@@ -116,10 +116,13 @@ static void drop_all(void *opaque)
     memset(core->fetched_from, 0, sizeof core->fetched_from);
 }
 
+/* Outside of 64-bit mode the library's linear address of code is CS.base + EIP with a bit 32: the low 32 bits decide, which
+ * at worst drops a page too many. */
 static void drop_entry(struct lib_tlb_entry *entry, uint64_t page)
 {
-    const uint64_t mask = ~0xfffull;
-    if ((entry->read & mask) == page || (entry->write & mask) == page || (entry->code & mask) == page)
+    const uint32_t mask = ~0xfffu, low = (uint32_t)page;
+    if (((uint32_t)entry->read & mask) == low || ((uint32_t)entry->write & mask) == low ||
+        ((uint32_t)entry->code & mask) == low)
         memset(entry, 0xff, sizeof *entry);
 }
 

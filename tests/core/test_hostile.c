@@ -111,6 +111,25 @@ static void fetch_faults_do_not_fill_the_code_buffer(void **state)
     assert_int_equal(h->instructions, 1);
 }
 
+/* A code segment that wraps around 4 GiB: the library's linear addresses then have a bit 32, and what is
+ * invalidated must be found under those too. */
+static void an_invalidation_reaches_code_behind_a_wrapped_segment(void **state)
+{
+    struct harness *h = *state;
+    harness_paged_32(h);
+    LOAD(h, HARNESS_CODE, 0xb0, 1, 0xf4);   /* mov al,1; hlt */
+    LOAD(h, 0x30000, 0xb0, 2, 0xf4);        /* mov al,2; hlt */
+    h->state.seg[SEG_CS].base = 0xfffff000; /* + 11000h: 10000h */
+    h->state.rip = HARNESS_CODE + 0x1000;
+    harness_run(h);
+    assert_int_equal(h->state.gpr[GPR_RAX], 1);
+    *harness_page_entry(h, HARNESS_CODE) = 0x30003;
+    mmu_invlpg(&h->mmu, HARNESS_CODE);
+    h->state.rip = HARNESS_CODE + 0x1000;
+    harness_run(h);
+    assert_int_equal(h->state.gpr[GPR_RAX], 2);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, harness_open, harness_close)
@@ -122,6 +141,7 @@ int main(void)
         T(a_store_to_the_second_page_of_an_instruction_is_seen),
         T(stepped_code_that_changes_itself_does_not_fill_the_code_buffer),
         T(fetch_faults_do_not_fill_the_code_buffer),
+        T(an_invalidation_reaches_code_behind_a_wrapped_segment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
