@@ -2,36 +2,56 @@
 #include "sim/cpu/cpu.h"
 #include "sim/platform/platform.h"
 
+/* Devices change by an access of the processor or by a timer; timers act at the deadline, not before. */
+static const struct platform_answers *answers(struct platform *p)
+{
+    struct platform_answers *a = &p->answers;
+    if (a->valid && *p->host.now < a->deadline && a->tsc_offset == *p->host.tsc_offset)
+        return a;
+    platform_sync(p);
+    a->interrupt_pending = platform_interrupt_pending(p);
+    a->nmi_pending = p->lapic.nmi_pending;
+    a->deadline = platform_next_deadline(p);
+    a->tsc_offset = *p->host.tsc_offset;
+    a->valid = true;
+    return a;
+}
+
 static uint32_t port_in(void *opaque, uint16_t port, unsigned size)
 {
-    return platform_port_in(opaque, port, size);
+    struct platform *p = opaque;
+    p->answers.valid = false;
+    return platform_port_in(p, port, size);
 }
 
 static void port_out(void *opaque, uint16_t port, uint32_t value, unsigned size)
 {
-    platform_port_out(opaque, port, value, size);
+    struct platform *p = opaque;
+    p->answers.valid = false;
+    platform_port_out(p, port, value, size);
 }
 
 static bool interrupt_pending(void *opaque)
 {
-    return platform_interrupt_pending(opaque);
+    return answers(opaque)->interrupt_pending;
 }
 
 static uint8_t interrupt_acknowledge(void *opaque)
 {
-    return platform_interrupt_acknowledge(opaque);
+    struct platform *p = opaque;
+    p->answers.valid = false;
+    return platform_interrupt_acknowledge(p);
 }
 
 static bool nmi_pending(void *opaque)
 {
-    struct platform *p = opaque;
-    platform_sync(p);
-    return p->lapic.nmi_pending;
+    return answers(opaque)->nmi_pending;
 }
 
 static void nmi_acknowledge(void *opaque)
 {
     struct platform *p = opaque;
+    p->answers.valid = false;
     p->lapic.nmi_pending = false;
 }
 
@@ -45,27 +65,34 @@ static uint64_t read_cr8(void *opaque)
 static void write_cr8(void *opaque, uint64_t value)
 {
     struct platform *p = opaque;
+    p->answers.valid = false;
     p->lapic.tpr = (uint8_t)(value << 4);
 }
 
 static bool apic_read_msr(void *opaque, uint32_t index, uint64_t *value)
 {
-    return platform_apic_read_msr(opaque, index, value);
+    struct platform *p = opaque;
+    p->answers.valid = false;
+    return platform_apic_read_msr(p, index, value);
 }
 
 static bool apic_write_msr(void *opaque, uint32_t index, uint64_t value)
 {
-    return platform_apic_write_msr(opaque, index, value);
+    struct platform *p = opaque;
+    p->answers.valid = false;
+    return platform_apic_write_msr(p, index, value);
 }
 
 static uint64_t next_deadline(void *opaque)
 {
-    return platform_next_deadline(opaque);
+    return answers(opaque)->deadline;
 }
 
 static void advance(void *opaque, uint64_t cycles)
 {
-    platform_sync_to(opaque, cycles);
+    struct platform *p = opaque;
+    p->answers.valid = false;
+    platform_sync_to(p, cycles);
 }
 
 void platform_bus(struct platform *p, struct cpu_bus *bus)

@@ -49,6 +49,7 @@ uint64_t platform_mmio_read(void *platform, uint64_t physical, unsigned size)
 {
     struct platform *p = platform;
     uint64_t mask = size >= 8 ? UINT64_MAX : (1ull << (8 * size)) - 1;
+    p->answers.valid = false;
     if (in_lapic_page(p, physical)) {
         platform_sync(p);
         return lapic_mmio_read(&p->lapic, platform_lapic_clock(p), physical & (LAPIC_PAGE_SIZE - 1), size);
@@ -67,6 +68,7 @@ void platform_mmio_write(void *platform, uint64_t physical, uint64_t value, unsi
     bool lapic = in_lapic_page(p, physical);
     if (!lapic && !range)
         return;
+    p->answers.valid = false;
     platform_sync(p);
     if (lapic) {
         lapic_mmio_write(&p->lapic, platform_lapic_clock(p), physical & (LAPIC_PAGE_SIZE - 1),

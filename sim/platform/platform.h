@@ -55,8 +55,18 @@ enum platform_stop {
     PLATFORM_UNSUPPORTED, /* stop_text: what the guest asked for that is not modelled */
 };
 
+/* What the processor asks after every trap. It holds until an access, or until time reaches the deadline;
+ * bus.c keeps it. No part of a snapshot: valid = false asks the devices anew. */
+struct platform_answers {
+    bool valid;
+    bool interrupt_pending, nmi_pending;
+    uint64_t deadline;
+    uint64_t tsc_offset; /* it moves the TSC-deadline timer */
+};
+
 struct platform {
     struct platform_host host;
+    struct platform_answers answers;
     struct platform_config config;
     enum platform_stop stop;
     uint32_t stop_value;
