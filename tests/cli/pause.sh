@@ -2,15 +2,16 @@
 # Two runs give the same digest, also when the host stops the process in between and runs something else.
 set -euo pipefail
 vtsim=$1
-image=$(dirname "$vtsim")/examples/three_guests.elf
+image=$(dirname "$vtsim")/bench/images/round_trip.elf # some tenths of a second of VM exits and entries
+options=(--mem 64M --append 200000 --max-cycles 2000000000)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 digest() { "$vtsim" report "$1" --stats "$scratch/runs.db" --format json | grep -o '"digest": *"[0-9a-f]*"'; }
 
-"$vtsim" run --mem 64M --stats "$scratch/runs.db" --label plain --max-cycles 2000000000 "$image" >"$scratch/plain.out"
+"$vtsim" run "${options[@]}" --stats "$scratch/runs.db" --label plain "$image" >"$scratch/plain.out"
 
-"$vtsim" run --mem 64M --stats "$scratch/runs.db" --label paused --max-cycles 2000000000 "$image" >"$scratch/paused.out" &
+"$vtsim" run "${options[@]}" --stats "$scratch/runs.db" --label paused "$image" >"$scratch/paused.out" &
 child=$!
 stops=0
 for _ in 1 2 3 4 5 6 7 8; do
