@@ -88,7 +88,6 @@ struct core {
     } filled[CORE_FILLS_REMEMBERED];
     unsigned fills;
     uint64_t fetched_from[CORE_PAGE_FILTER / 64]; /* a bit for each page, by its low bits, that was filled for fetching */
-    uint8_t *control_block; /* outside of guest RAM */
     /* block accounting: state of the translation under way */
     void *tcg_context;
     struct lib_op *op[4];

@@ -61,7 +61,7 @@ static bool is_stack_register(x86_reg reg)
     return gpr == GPR_RSP || gpr == GPR_RBP;
 }
 
-static enum cpu_segment_index segment_of(const x86_op_mem *mem, const cs_insn *insn)
+static enum cpu_segment_index segment_of(const x86_op_mem *mem)
 {
     switch (mem->segment) {
     case X86_REG_ES:
@@ -79,7 +79,6 @@ static enum cpu_segment_index segment_of(const x86_op_mem *mem, const cs_insn *i
     default:
         break;
     }
-    (void)insn;
     return is_stack_register(mem->base) ? SEG_SS : SEG_DS;
 }
 
@@ -89,7 +88,7 @@ static struct access operand_access(const struct cpu_state *s, const cs_insn *in
     uint64_t offset = register_value(s, mem->base, insn->size) + (uint64_t)mem->disp;
     offset += register_value(s, mem->index, insn->size) * (uint64_t)mem->scale;
     unsigned bits = insn->detail->x86.addr_size ? insn->detail->x86.addr_size * 8u : cpu_code_bits(s);
-    return (struct access){.segment = segment_of(mem, insn),
+    return (struct access){.segment = segment_of(mem),
                            .offset = low_bits(offset, bits),
                            .size = op->size,
                            .read = (op->access & CS_AC_READ) != 0,

@@ -54,10 +54,9 @@ static bool run_instruction_at_rip(struct core *core)
     return run_model_instruction(core, &insn);
 }
 
-static bool uses_stack_segment(const struct core *core, const cs_insn *insn)
+static bool uses_stack_segment(const cs_insn *insn)
 {
     const cs_x86 *x86 = &insn->detail->x86;
-    (void)core;
     for (int i = 0; i < x86->op_count; i++)
         if (x86->operands[i].type == X86_OP_MEM) {
             x86_reg base = x86->operands[i].mem.base;
@@ -81,7 +80,7 @@ static bool deliver_non_canonical(struct core *core)
     if (cpu_canonical(s->rip, cpu_linear_bits(s)) &&
         mmu_fetch(core->config.mmu, s->rip, bytes, sizeof bytes, mode, &got, &fault) == MMU_OK &&
         cs_disasm_iter(core->decoder[2], &code, &got, &address, core->decoded) &&
-        uses_stack_segment(core, core->decoded))
+        uses_stack_segment(core->decoded))
         vector = VECTOR_SS;
     return deliver_exception(core, vector);
 }

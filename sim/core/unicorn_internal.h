@@ -153,7 +153,6 @@ enum {
     LIB_HF_CHECKED = 1 << 27, /* unused by the library: ours, see step.h */
     LIB_HF2_GIF = 1,
     LIB_CC_EFLAGS = 1,
-    LIB_EXCEPTION_INTERRUPT = 0x10000,
     LIB_INTERRUPT_HARD = 2,
     LIB_BLOCK_ONE_INSTRUCTION = 1,
 };
@@ -173,7 +172,6 @@ extern void tb_flush_jmp_cache_x86_64(void *cpu, uint64_t va);
 extern void tb_invalidate_phys_range_x86_64(struct uc_struct *, uint64_t start, uint64_t end);
 extern void x86_update_hflags_x86_64(void *state);
 extern uint64_t helper_read_eflags_x86_64(void *state);
-extern bool cpu_restore_state_x86_64(void *cpu, uintptr_t host_pc, bool will_exit);
 extern void cpu_loop_exit_restore_x86_64(void *cpu, uintptr_t host_pc) __attribute__((noreturn));
 extern void raise_exception_ra_x86_64(void *state, int vector, uintptr_t host_pc) __attribute__((noreturn));
 extern struct lib_op *tcg_op_insert_before_x86_64(void *context, struct lib_op *old, int opcode);

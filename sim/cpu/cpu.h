@@ -69,7 +69,6 @@ struct cpu {
     uint64_t random_state;            /* RDRAND and RDSEED: seeded, never the host's */
     uint64_t misc_msr[CPU_MISC_MSRS]; /* values of plainly stored MSRs, see msr.h */
     uint8_t processor;
-    uint8_t *fpu_area;
 };
 
 /* Power-on state (SDM "Processor State After Reset"), RAM and platform attached. False: out of memory. The
