@@ -3,6 +3,7 @@
  *
  * Source: SDM volume 2, "INT n/INTO/INT3/INT1 - Call to Interrupt Procedure".
  */
+#include "sim/cpu/delivery/delivery.h"
 #include "sim/cpu/execute/execute.h"
 
 static struct cpu_outcome software_event(const struct insn *insn, uint8_t vector, enum cpu_event_type type)
@@ -13,14 +14,14 @@ static struct cpu_outcome software_event(const struct insn *insn, uint8_t vector
     };
 }
 
-/* In virtual-8086 mode INT n with IOPL below 3 is #GP(0); there is no redirection without CR4.VME. */
+/* In virtual-8086 mode INT n may be refused; the rule is delivery's. */
 struct cpu_outcome execute_int_n(struct cpu *cpu, const struct insn *insn)
 {
-    const struct cpu_state *state = &cpu->state;
+    const struct cpu_outcome interrupt =
+        software_event(insn, (uint8_t)insn->immediate, EVENT_SOFTWARE_INTERRUPT);
+    struct cpu_outcome instead;
 
-    if (cpu_v86_mode(state) && (state->rflags & RFLAGS_IOPL) != RFLAGS_IOPL)
-        return general_protection();
-    return software_event(insn, (uint8_t)insn->immediate, EVENT_SOFTWARE_INTERRUPT);
+    return software_interrupt_refused(cpu, &interrupt.event, &instead) ? instead : interrupt;
 }
 
 struct cpu_outcome execute_int3(struct cpu *cpu, const struct insn *insn)
