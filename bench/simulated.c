@@ -5,7 +5,7 @@
 
 #include "bench/bench.h"
 #include "sim/machine_private.h"
-#include "traces/stats.h"
+#include "traces/stats/stats.h"
 
 enum { PAGE_PRESENT = 1, PAGE_WRITE = 2, PAGE_TABLES = 80 };
 

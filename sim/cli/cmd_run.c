@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "sim/cli/run_request.h"
-#include "traces/stats.h"
-#include "traces/store.h"
+#include "traces/stats/stats.h"
+#include "traces/store/store.h"
 
 /* A run that is being recorded. */
 struct recording {

@@ -4,7 +4,7 @@
 #define VTSIM_SIM_CLI_LISTS_H
 
 #include "sim/cpu/msr.h"
-#include "traces/table.h"
+#include "traces/table/table.h"
 #include "vtsim/profile.h"
 
 struct list_topic {

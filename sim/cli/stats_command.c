@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "sim/cli/stats_command.h"
-#include "traces/report.h"
+#include "traces/report/report.h"
 
 struct stats_request {
     const char *stats, *section;

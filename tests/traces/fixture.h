@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "traces/stats.h"
-#include "traces/store.h"
+#include "traces/stats/stats.h"
+#include "traces/store/store.h"
 
 static inline void event(struct stats *stats, enum trace_kind kind, uint16_t vpid, uint32_t code, uint64_t a,
                          uint64_t b, uint64_t cost)

@@ -3,7 +3,7 @@
 
 #include <sqlite3.h>
 
-#include "traces/report.h"
+#include "traces/report/report.h"
 
 static char *read_all(FILE *file)
 {

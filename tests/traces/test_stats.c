@@ -1,7 +1,7 @@
 /* test_stats.c: events are counted where they belong, and the digest follows them and nothing else. */
 #include "tests/traces/fixture.h"
 
-#include "traces/names.h"
+#include "traces/stats/names.h"
 
 static void counts_exits_by_reason_and_vpid(void **state)
 {

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "traces/report.h"
-#include "traces/schema.h"
+#include "traces/report/report.h"
+#include "traces/store/schema.h"
 
 /* The first column of a query's first row, as an integer; -1 if there is no row. */
 static int64_t number(struct store *store, const char *sql)

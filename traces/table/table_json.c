@@ -1,5 +1,5 @@
 /* table_json.c: a table as JSON (RFC 8259). */
-#include "traces/table.h"
+#include "traces/table/table.h"
 
 #include <string.h>
 

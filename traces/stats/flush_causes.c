@@ -1,5 +1,5 @@
 /* flush_causes.c: one stable text name for each cause of a TLB flush. */
-#include "traces/names.h"
+#include "traces/stats/names.h"
 
 #include <stddef.h>
 

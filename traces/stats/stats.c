@@ -1,5 +1,5 @@
 /* stats.c: trace events into arrays. */
-#include "traces/stats.h"
+#include "traces/stats/stats.h"
 
 #include <stdlib.h>
 #include <string.h>

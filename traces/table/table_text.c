@@ -1,5 +1,5 @@
 /* table_text.c: a table as aligned text. */
-#include "traces/table.h"
+#include "traces/table/table.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  * One row in a table for each thing that was counted at least once. Counts, cycles and sizes are integers;
  * cycles are simulated ones. vpid -1 stands for all VPIDs beyond the first 4096 of a run.
  */
-#include "traces/schema.h"
+#include "traces/store/schema.h"
 
 #define TEXT_OF(number) TEXT_OF_(number)
 #define TEXT_OF_(number) #number

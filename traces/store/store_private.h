@@ -4,7 +4,7 @@
 
 #include <sqlite3.h>
 
-#include "traces/store.h"
+#include "traces/store/store.h"
 
 /* The prepared statements; their text is in store_run.c. */
 enum store_statement {

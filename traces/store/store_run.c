@@ -1,13 +1,13 @@
 /* store_run.c: writing a run: its row at the start, its figures from time to time, its outcome at the end. */
-#include "traces/store.h"
+#include "traces/store/store.h"
 
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "traces/names.h"
-#include "traces/store_private.h"
+#include "traces/stats/names.h"
+#include "traces/store/store_private.h"
 #include "vmx_model/errors.h"
 #include "vmx_model/exit_reasons.h"
 

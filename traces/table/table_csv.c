@@ -1,5 +1,5 @@
 /* table_csv.c: a table as CSV (RFC 4180; lines end in a newline alone, as other Unix tools write them). */
-#include "traces/table.h"
+#include "traces/table/table.h"
 
 #include <string.h>
 

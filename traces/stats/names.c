@@ -1,5 +1,5 @@
 /* names.c: names of instructions, mappings and exception vectors. */
-#include "traces/names.h"
+#include "traces/stats/names.h"
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* compare.c: runs side by side: a column of values for each, then the differences to the first. */
-#include "traces/report.h"
+#include "traces/report/report.h"
 
 #include <inttypes.h>
 #include <sqlite3.h>

@@ -1,5 +1,5 @@
 /* report.c: one run's sections, and the list of runs. Each is a query; its column names are the table's. */
-#include "traces/report.h"
+#include "traces/report/report.h"
 
 #include <sqlite3.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* store.c: opening a statistics file, and finding a run in it. */
-#include "traces/store.h"
+#include "traces/store/store.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "traces/schema.h"
-#include "traces/store_private.h"
+#include "traces/store/schema.h"
+#include "traces/store/store_private.h"
 
 /* How long to wait for another process's transaction: milliseconds of the host. What is stored does not
  * depend on it. */

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "traces/stats.h"
+#include "traces/stats/stats.h"
 
 struct sqlite3;
 struct store;

@@ -9,8 +9,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "traces/store.h"
-#include "traces/table.h"
+#include "traces/store/store.h"
+#include "traces/table/table.h"
 
 /* Each prints to file. False: error says why. */
 

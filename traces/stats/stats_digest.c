@@ -1,5 +1,5 @@
 /* stats_digest.c: one number for all that was counted. */
-#include "traces/stats.h"
+#include "traces/stats/stats.h"
 
 #include <string.h>
 

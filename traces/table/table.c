@@ -1,6 +1,6 @@
 /* table.c: filling tables, and printing some of them one after another. */
 #define _GNU_SOURCE /* vasprintf */
-#include "traces/table.h"
+#include "traces/table/table.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
