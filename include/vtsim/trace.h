@@ -15,9 +15,15 @@ enum trace_kind {
     TRACE_VM_ENTRY_FAILED,    /* code: exit reason (33, 34) or VM-instruction error (7, 8); text: first rule violated */
     TRACE_VM_EXIT,            /* code: basic exit reason; a: exit qualification; b: guest RIP; cost */
     TRACE_VMX_INSTRUCTION,    /* code: enum trace_vmx_instruction; a: VM-instruction error, 0 success, ~0 fault, ~1 VMfailInvalid; cost */
-    TRACE_TLB_HIT,            /* model TLB satisfied a fill: code enum trace_mapping; a: linear */
-    TRACE_TLB_MISS,           /* walked: code enum trace_mapping; a: linear; b: memory references; cost: walk cycles */
-    TRACE_TLB_FLUSH,          /* code: enum trace_flush_cause; a: translations dropped; b: of them global; cost */
+    TRACE_TLB_HIT,            /* model TLB satisfied a fill: code enum trace_mapping; a: linear; b: level, 1 or 2; c: size of the
+                               * page as a power of two; cost */
+    TRACE_TLB_MISS,           /* walked: code enum trace_mapping; a: linear; b: memory references; c: size of the page as a power of
+                               * two, 0 where the walk found none; d: of the references, those to EPT structures; cost: walk cycles */
+    TRACE_TLB_FLUSH,          /* code: enum trace_flush_cause; a: translations dropped; b: of them global; cost: direct cycles */
+    TRACE_TLB_REFILL,         /* a walk replaced a translation that a flush had dropped: code enum trace_flush_cause; a: linear or
+                               * guest-physical; b: enum trace_mapping; cost: walk cycles (also in a TRACE_TLB_MISS) */
+    TRACE_EXIT_COST,          /* a VM exit as the guest saw it, told at its next exit: code: basic exit reason of the earlier exit; cycles:
+                               * a: exit, b: the monitor, c: entry, d: refills after it; cost: their sum */
     TRACE_EXCEPTION,          /* delivered through the IDT: code: vector; a: error code */
     TRACE_INTERRUPT,          /* external interrupt or NMI delivered through the IDT: code: vector */
     TRACE_TRIPLE_FAULT,       /* in root operation */
@@ -56,7 +62,7 @@ struct trace_event {
     uint8_t processor;
     uint16_t vpid; /* VPID current when it happened; 0 in root operation */
     uint32_t code;
-    uint64_t a, b;
+    uint64_t a, b, c, d;
     uint64_t cost;   /* cycles */
     uint64_t cycles; /* simulated time */
     const char *text; /* static string or null */

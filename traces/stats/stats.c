@@ -123,6 +123,8 @@ static const uint32_t code_limit[TRACE_KIND_COUNT] = {
     [TRACE_TLB_HIT] = TRACE_MAPPING_COUNT,
     [TRACE_TLB_MISS] = TRACE_MAPPING_COUNT,
     [TRACE_TLB_FLUSH] = FLUSH_CAUSE_COUNT,
+    [TRACE_TLB_REFILL] = FLUSH_CAUSE_COUNT,
+    [TRACE_EXIT_COST] = STATS_EXIT_REASONS,
     [TRACE_EXCEPTION] = STATS_VECTORS,
     [TRACE_INTERRUPT] = STATS_VECTORS,
     [TRACE_TRIPLE_FAULT] = UINT32_MAX,
@@ -168,6 +170,8 @@ static void count(struct stats *stats, const struct trace_event *event)
     case TRACE_TRIPLE_FAULT:
         stats->triple_faults++;
         break;
+    case TRACE_TLB_REFILL: /* their sums are in struct cycle_account */
+    case TRACE_EXIT_COST:
     case TRACE_KIND_COUNT:
         break;
     }
