@@ -29,7 +29,10 @@ static const struct {
     [MACHINE_INTERNAL] = {"internal-error", 10},
 };
 
-const char *machine_outcome_name(enum machine_outcome outcome) { return outcomes[outcome].name; }
+const char *machine_outcome_name(enum machine_outcome outcome)
+{
+    return outcomes[outcome].name;
+}
 
 void machine_end(struct machine *m, enum machine_outcome outcome, const char *format, ...)
 {
@@ -67,7 +70,8 @@ static bool open_serial(struct machine *m)
     if (m->serial)
         setvbuf(m->serial, NULL, _IOLBF, BUFSIZ); /* a run that is killed loses no whole line */
     else if (o->serial == SERIAL_FILE)
-        machine_end(m, MACHINE_USAGE, "--serial file:%s cannot be opened: %s", o->serial_path, strerror(errno));
+        machine_end(m, MACHINE_USAGE, "--serial file:%s cannot be opened: %s", o->serial_path,
+                    strerror(errno));
     return m->serial || o->serial == SERIAL_NULL;
 }
 
@@ -79,7 +83,8 @@ static void close_serial(struct machine *m)
     if (m->serial != stdout)
         failed |= fclose(m->serial) != 0;
     if (failed && m->result->outcome != MACHINE_UNSUPPORTED)
-        machine_end(m, MACHINE_INTERNAL, "the serial output could not be written to its end: %s", strerror(errno));
+        machine_end(m, MACHINE_INTERNAL, "the serial output could not be written to its end: %s",
+                    strerror(errno));
     m->serial = NULL;
 }
 
@@ -92,7 +97,7 @@ static void open_platform(struct machine *m)
     config.physical_address_bits = m->cpu.profile->physical_address_bits;
     config.debug_exit_port = o->debug_exit_port ? o->debug_exit_port : DEFAULT_DEBUG_EXIT_PORT;
     config.debug_exit_size = o->debug_exit_size ? o->debug_exit_size : DEFAULT_DEBUG_EXIT_SIZE;
-    const struct platform_host host = {.now = &m->cpu.cycles,
+    const struct platform_host host = {.now = &m->cpu.account.now,
                                        .tsc_offset = &m->cpu.state.tsc_offset_root,
                                        .serial_out = serial_out,
                                        .serial_opaque = m};
@@ -128,7 +133,8 @@ bool machine_open(struct machine *m, const struct machine_options *options, stru
 
 void machine_close(struct machine *m)
 {
-    m->result->cycles = m->cpu.cycles;
+    m->result->cycles = m->cpu.account.now;
+    m->result->account = m->cpu.account;
     m->result->instructions = m->cpu.instructions;
     cpu_free(&m->cpu);
     boot_memory_free(&m->mem);

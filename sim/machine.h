@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "vtsim/cycles.h"
 #include "vtsim/trace.h"
 
 enum machine_serial { SERIAL_STDIO, SERIAL_FILE, SERIAL_NULL };
@@ -29,8 +30,8 @@ struct machine_options {
     struct trace *trace;       /* observer, or null */
     FILE *messages;            /* explanations of failed entries and the like */
     bool quiet;                /* no explanations */
-    /* Called with the simulated time about every 50 million cycles and at the end; may be null. */
-    void (*progress)(void *opaque, uint64_t cycles, uint64_t instructions);
+    /* Called with the time and where it went about every 50 million cycles and at the end; may be null. */
+    void (*progress)(void *opaque, const struct cycle_account *account, uint64_t instructions);
     void *progress_opaque;
 };
 
@@ -51,9 +52,10 @@ enum machine_outcome {
 struct machine_result {
     enum machine_outcome outcome;
     uint32_t debug_exit_value;
-    int exit_status; /* as DESIGN.md's command-line contract gives it */
+    int exit_status;   /* as DESIGN.md's command-line contract gives it */
     char message[512]; /* empty when there is nothing to say */
     uint64_t cycles, instructions;
+    struct cycle_account account; /* where the cycles went */
     uint64_t image_digest;
 };
 

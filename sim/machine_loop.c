@@ -1,6 +1,6 @@
 /*
- * machine_loop.c: what happens at each trap of the core: the processor acts, the platform is asked whether the run is
- * over, limits are kept.
+ * machine_loop.c: what happens at each trap of the core: the processor acts, the platform is asked whether
+ * the run is over, limits are kept.
  */
 #include "sim/machine_private.h"
 
@@ -10,7 +10,8 @@ static bool stopped_by_platform(struct machine *m)
 {
     const struct platform *p = &m->platform;
     if (m->serial_failed) {
-        machine_end(m, MACHINE_INTERNAL, "the serial output cannot be written (is the disk full, or the reader gone?)");
+        machine_end(m, MACHINE_INTERNAL,
+                    "the serial output cannot be written (is the disk full, or the reader gone?)");
         return true;
     }
     switch (p->stop) {
@@ -36,7 +37,7 @@ static bool stopped_by_platform(struct machine *m)
 static bool limit_reached(struct machine *m)
 {
     const struct machine_options *o = m->options;
-    if (o->max_cycles && m->cpu.cycles >= o->max_cycles) {
+    if (o->max_cycles && m->cpu.account.now >= o->max_cycles) {
         machine_end(m, MACHINE_LIMIT, "the run reached its limit of %llu cycles",
                     (unsigned long long)o->max_cycles);
         return true;
@@ -51,11 +52,11 @@ static bool limit_reached(struct machine *m)
 
 static void report_progress(struct machine *m)
 {
-    if (m->cpu.cycles < m->next_progress)
+    if (m->cpu.account.now < m->next_progress)
         return;
-    m->next_progress = m->cpu.cycles + PROGRESS_CYCLES;
+    m->next_progress = m->cpu.account.now + PROGRESS_CYCLES;
     if (m->options->progress)
-        m->options->progress(m->options->progress_opaque, m->cpu.cycles, m->cpu.instructions);
+        m->options->progress(m->options->progress_opaque, &m->cpu.account, m->cpu.instructions);
 }
 
 /* HLT: time passes to the next deadline at once. */
@@ -68,14 +69,15 @@ static enum cpu_status sleep_until_event(struct machine *m)
             break;
         if (next == UINT64_MAX) {
             machine_end(m, MACHINE_HALTED_FOREVER,
-                        "the processor is halted at RIP %#llx (RFLAGS.IF = %d) and no timer is running that could wake it",
+                        "the processor is halted at RIP %#llx (RFLAGS.IF = %d) and no timer is running that "
+                        "could wake it",
                         (unsigned long long)m->cpu.state.rip, (m->cpu.state.rflags & RFLAGS_IF) != 0);
             break;
         }
         if (m->options->max_cycles && next > m->options->max_cycles)
             next = m->options->max_cycles;
-        if (next > m->cpu.cycles)
-            m->cpu.cycles = next;
+        if (next > m->cpu.account.now)
+            cycles_charge(&m->cpu.account, CYCLES_HALTED, next - m->cpu.account.now);
         report_progress(m);
         status = cpu_poll(&m->cpu);
     }
@@ -139,7 +141,10 @@ static bool on_poll(void *opaque)
     return after(m, cpu_poll(&m->cpu));
 }
 
-static uint64_t min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 static uint64_t deadline(void *opaque)
 {
@@ -149,9 +154,9 @@ static uint64_t deadline(void *opaque)
     if (o->max_cycles)
         next = min_u64(next, o->max_cycles);
     if (o->max_instructions) /* an instruction costs a cycle at least */
-        next = min_u64(next, m->cpu.cycles + (o->max_instructions > m->cpu.instructions
-                                                  ? o->max_instructions - m->cpu.instructions
-                                                  : 0));
+        next = min_u64(next, m->cpu.account.now + (o->max_instructions > m->cpu.instructions
+                                                       ? o->max_instructions - m->cpu.instructions
+                                                       : 0));
     return next;
 }
 
@@ -161,17 +166,26 @@ static bool wants_interrupt_window(void *opaque)
     return cpu_wants_interrupt_window(&m->cpu);
 }
 
+/* Time that passed without a cause would make every statement about costs wrong. */
+static void check_account(struct machine *m)
+{
+    const uint64_t sum = cycles_sum(&m->cpu.account);
+    if (sum != m->cpu.account.now)
+        machine_end(m, MACHINE_INTERNAL, "the causes of cycles add up to %llu, and %llu have passed",
+                    (unsigned long long)sum, (unsigned long long)m->cpu.account.now);
+}
+
 void machine_go(struct machine *m)
 {
     const char *error = NULL;
-    m->client = (struct core_client){on_instruction, on_exception, on_memory_fault,        on_poll,
-                                     deadline,       wants_interrupt_window, m};
+    m->client = (struct core_client){
+        on_instruction, on_exception, on_memory_fault, on_poll, deadline, wants_interrupt_window, m};
     const struct core_config config = {.client = &m->client,
                                        .state = &m->cpu.state,
                                        .mmu = &m->cpu.mmu,
                                        .mem = &m->mem,
                                        .profile = m->cpu.profile,
-                                       .cycles = &m->cpu.cycles,
+                                       .account = &m->cpu.account,
                                        .instructions = &m->cpu.instructions,
                                        .accounting = m->accounting};
     m->core = core_open(&config, &error);
@@ -181,9 +195,12 @@ void machine_go(struct machine *m)
     }
     m->next_progress = PROGRESS_CYCLES;
     if (!core_run(m->core, &error))
-        machine_end(m, MACHINE_INTERNAL, "the core failed at RIP %#llx: %s", (unsigned long long)m->cpu.state.rip, error);
+        machine_end(m, MACHINE_INTERNAL, "the core failed at RIP %#llx: %s",
+                    (unsigned long long)m->cpu.state.rip, error);
+    vmx_exit_cost_end(&m->cpu.vmx);
+    check_account(m);
     if (m->options->progress)
-        m->options->progress(m->options->progress_opaque, m->cpu.cycles, m->cpu.instructions);
+        m->options->progress(m->options->progress_opaque, &m->cpu.account, m->cpu.instructions);
     core_close(m->core);
     m->core = NULL;
 }

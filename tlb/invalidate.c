@@ -47,7 +47,7 @@ static void finish(struct mmu *mmu, const struct tlb_dropped *dropped, enum trac
                                                  .a = dropped->count,
                                                  .b = dropped->global,
                                                  .cost = cost_of(mmu, cause),
-                                                 .cycles = *mmu->cycles});
+                                                 .cycles = mmu->account->now});
 }
 
 /* Linear and combined mappings of a VPID, of every EP4TA and PCID. */

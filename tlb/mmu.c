@@ -9,10 +9,10 @@
 #include "tlb/walk.h"
 
 bool mmu_init(struct mmu *mmu, const struct cpu_profile *profile, const struct phys_mem *mem,
-              const struct trace *trace, uint64_t *cycles)
+              const struct trace *trace, struct cycle_account *account)
 {
     struct tlb *tlb = malloc(sizeof(*tlb));
-    *mmu = (struct mmu){.profile = profile, .mem = mem, .trace = trace, .cycles = cycles};
+    *mmu = (struct mmu){.profile = profile, .mem = mem, .trace = trace, .account = account};
     if (!tlb)
         return false;
     if (!tlb_init(tlb, &profile->tlb)) {
@@ -47,13 +47,14 @@ void mmu_record_hit(const struct mmu *mmu, enum trace_mapping mapping, uint64_t 
                                                  .vpid = mmu->regime.vpid,
                                                  .code = mapping,
                                                  .a = address,
-                                                 .cycles = *mmu->cycles});
+                                                 .cycles = mmu->account->now});
 }
 
 void mmu_account_walk(struct mmu *mmu, enum trace_mapping mapping, uint64_t address, unsigned references)
 {
     uint64_t cost = (uint64_t)references * mmu->profile->cost.page_walk_reference.cycles;
-    *mmu->cycles += cost;
+    cycles_charge(mmu->account,
+                  mapping == TRACE_MAPPING_GUEST_PHYSICAL ? CYCLES_WALK_EPT : CYCLES_WALK_LINEAR, cost);
     if (!trace_wants(mmu->trace, TRACE_TLB_MISS))
         return;
     trace_emit(mmu->trace, &(struct trace_event){.kind = TRACE_TLB_MISS,
@@ -63,7 +64,7 @@ void mmu_account_walk(struct mmu *mmu, enum trace_mapping mapping, uint64_t addr
                                                  .a = address,
                                                  .b = references,
                                                  .cost = cost,
-                                                 .cycles = *mmu->cycles});
+                                                 .cycles = mmu->account->now});
 }
 
 static inline void fill(struct mmu_translation *translation, uint64_t linear, uint64_t frame, uint8_t rights,

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "vtsim/cpu_state.h"
+#include "vtsim/cycles.h"
 #include "vtsim/insn.h"
 #include "vtsim/outcome.h"
 #include "vtsim/phys_mem.h"
@@ -77,14 +78,14 @@ struct mmu {
     const struct cpu_profile *profile;
     const struct phys_mem *mem;
     const struct trace *trace;
-    uint64_t *cycles; /* advanced by walks and flushes */
+    struct cycle_account *account; /* charged for walks and flushes */
     struct mmu_outer_cache outer;
     uint8_t processor;
 };
 
 /* Allocates the TLB of the profile's geometry. False: out of memory. */
 bool mmu_init(struct mmu *mmu, const struct cpu_profile *profile, const struct phys_mem *mem,
-              const struct trace *trace, uint64_t *cycles);
+              const struct trace *trace, struct cycle_account *account);
 void mmu_free(struct mmu *mmu);
 
 /* Changes the regime (after MOV CR, a mode change, a VM entry or exit) and drops the outer cache, which has

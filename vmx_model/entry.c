@@ -14,7 +14,7 @@ static void emit_failure(const struct vmx *vmx, uint32_t code, const char *text)
                                                  .vpid = vmcs_current_vpid(&vmx->vmcs),
                                                  .code = code,
                                                  .cost = vmx->profile->cost.vm_entry.cycles,
-                                                 .cycles = *vmx->cycles,
+                                                 .cycles = vmx->account->now,
                                                  .text = text});
 }
 
@@ -44,7 +44,7 @@ static struct cpu_outcome fail_late(struct vmx *vmx, uint32_t reason, uint64_t q
     vmx->state->interruptibility_state =
         (vmx->state->interruptibility_state & ~BLOCKING_BY_NMI) | nmi_blocking;
     vmx_update_regime(vmx);
-    if (vmx_load_msr_list(vmx, v->vm_exit_msr_load_address, v->vm_exit_msr_load_count))
+    if (vmx_load_msr_list(vmx, v->vm_exit_msr_load_address, v->vm_exit_msr_load_count, CYCLES_VM_EXIT_MSRS))
         return vmx_do_abort(vmx, VMX_ABORT_LOADING_HOST_MSRS);
     if (v->vm_exit_msr_load_count)
         vmx_update_regime(vmx);
@@ -79,11 +79,10 @@ static bool guest_will_use_pae_paging(const struct vmcs *v)
 }
 
 /* Everything from the first change of processor state on. */
-static struct cpu_outcome load_guest(struct vmx *vmx, bool launch)
+static struct cpu_outcome load_guest(struct vmx *vmx, bool launch, uint64_t began)
 {
     struct vmcs *v = &vmx->vmcs;
     const uint32_t nmi_blocking = vmx->state->interruptibility_state & BLOCKING_BY_NMI;
-    const uint64_t start = *vmx->cycles;
     vmx_load_guest_state(vmx);
     vmx->non_root = true;
     /* SDM "Updating Non-Register State" of VM entry. */
@@ -91,8 +90,8 @@ static struct cpu_outcome load_guest(struct vmx *vmx, bool launch)
         mmu_flush_vpid(vmx->mmu, 0, false, FLUSH_VM_ENTRY);
     vmx_update_regime(vmx);
     if (v->vm_entry_msr_load_count) {
-        const uint32_t failed =
-            vmx_load_msr_list(vmx, v->vm_entry_msr_load_address, v->vm_entry_msr_load_count);
+        const uint32_t failed = vmx_load_msr_list(vmx, v->vm_entry_msr_load_address,
+                                                  v->vm_entry_msr_load_count, CYCLES_VM_ENTRY_MSRS);
         if (failed) {
             vmx->ops->explain(vmx->opaque,
                               "VM entry failed: an entry of the VM-entry MSR-load area cannot be loaded; "
@@ -106,14 +105,14 @@ static struct cpu_outcome load_guest(struct vmx *vmx, bool launch)
     v->launched =
         true; /* SDM "Basic VM-Entry Checks" and VMLAUNCH: the launch state of the VMCS is now launched */
     vmx_start_preemption_timer(vmx);
-    vmx->entry_cycles = *vmx->cycles;
-    trace_emit(vmx->trace,
-               &(struct trace_event){.kind = TRACE_VM_ENTRY,
-                                     .processor = vmx->processor,
-                                     .vpid = vmcs_current_vpid(v),
-                                     .code = launch ? 0 : 1,
-                                     .cost = vmx->profile->cost.vm_entry.cycles + (*vmx->cycles - start),
-                                     .cycles = *vmx->cycles});
+    vmx->entry_cycles = vmx->account->now;
+    vmx_entry_ended(vmx, began);
+    trace_emit(vmx->trace, &(struct trace_event){.kind = TRACE_VM_ENTRY,
+                                                 .processor = vmx->processor,
+                                                 .vpid = vmcs_current_vpid(v),
+                                                 .code = launch ? 0 : 1,
+                                                 .cost = vmx->account->now - began,
+                                                 .cycles = vmx->account->now});
     return outcome_of(OUTCOME_VM_ENTRY);
 }
 
@@ -130,7 +129,8 @@ struct cpu_outcome vmx_enter(struct vmx *vmx, bool launch, unsigned instruction_
 {
     (void)instruction_length;
     const struct vmcs *v = &vmx->vmcs;
-    *vmx->cycles += vmx->profile->cost.vm_entry.cycles;
+    const uint64_t began = vmx->account->now;
+    cycles_charge(vmx->account, CYCLES_VM_ENTRY, vmx->profile->cost.vm_entry.cycles);
     struct check_context context = {.vmcs = v,
                                     .profile = vmx->profile,
                                     .mem = vmx->mem,
@@ -162,5 +162,5 @@ struct cpu_outcome vmx_enter(struct vmx *vmx, bool launch, unsigned instruction_
         }
         memcpy(vmx->state->pdpte, pdpte, sizeof pdpte);
     }
-    return load_guest(vmx, launch);
+    return load_guest(vmx, launch, began);
 }

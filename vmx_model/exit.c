@@ -97,7 +97,7 @@ static enum vmx_abort change_to_host(struct vmx *vmx)
     vmx_update_regime(vmx);
     if (!v->vm_exit_msr_load_count)
         return VMX_ABORT_NONE;
-    if (vmx_load_msr_list(vmx, v->vm_exit_msr_load_address, v->vm_exit_msr_load_count))
+    if (vmx_load_msr_list(vmx, v->vm_exit_msr_load_address, v->vm_exit_msr_load_count, CYCLES_VM_EXIT_MSRS))
         return VMX_ABORT_LOADING_HOST_MSRS;
     vmx_update_regime(vmx);
     return VMX_ABORT_NONE;
@@ -107,23 +107,25 @@ struct cpu_outcome vmx_exit(struct vmx *vmx, const struct vm_exit *exit)
 {
     const uint64_t guest_rip = vmx->state->rip;
     const uint16_t vpid = vmcs_current_vpid(&vmx->vmcs);
-    const uint64_t start = *vmx->cycles;
-    /* Time passes in the exit before the guest's state is saved, so the saved preemption timer counts it; how much of the
-     * exit comes before is assumed. */
-    *vmx->cycles += vmx->profile->cost.vm_exit.cycles;
+    const uint64_t start = vmx->account->now;
+    vmx_exit_begins(vmx);
+    /* Time passes in the exit before the guest's state is saved, so the saved preemption timer counts it; how
+     * much of the exit comes before is assumed. */
+    cycles_charge(vmx->account, CYCLES_VM_EXIT, vmx->profile->cost.vm_exit.cycles);
     record(vmx, exit);
     vmx_save_guest_state(vmx, exit);
     leave_non_root_operation(vmx);
     if (caused_by_nmi(exit))
         vmx->state->interruptibility_state |= BLOCKING_BY_NMI;
     const enum vmx_abort failure = change_to_host(vmx);
+    vmx_exit_ended(vmx, exit->reason, vpid, start);
     trace_emit(vmx->trace, &(struct trace_event){.kind = TRACE_VM_EXIT,
                                                  .processor = vmx->processor,
                                                  .vpid = vpid,
                                                  .code = exit->reason & 0xffff,
                                                  .a = exit->qualification,
                                                  .b = guest_rip,
-                                                 .cost = *vmx->cycles - start,
-                                                 .cycles = *vmx->cycles});
+                                                 .cost = vmx->account->now - start,
+                                                 .cycles = vmx->account->now});
     return failure == VMX_ABORT_NONE ? outcome_of(OUTCOME_DONE) : vmx_do_abort(vmx, failure);
 }

@@ -56,24 +56,24 @@ static bool store_entry(struct vmx *vmx, uint64_t address)
     return true;
 }
 
-static uint32_t process(struct vmx *vmx, uint64_t address, uint32_t count,
+static uint32_t process(struct vmx *vmx, uint64_t address, uint32_t count, enum cycle_cause cause,
                         bool (*entry)(struct vmx *, uint64_t))
 {
     const uint32_t maximum = recommended_maximum(vmx);
     for (uint32_t i = 0; i < count; i++) {
-        *vmx->cycles += vmx->profile->cost.msr_list_entry.cycles;
+        cycles_charge(vmx->account, cause, vmx->profile->cost.msr_list_entry.cycles);
         if (i >= maximum || !entry(vmx, address + (uint64_t)i * ENTRY_SIZE))
             return i + 1;
     }
     return 0;
 }
 
-uint32_t vmx_load_msr_list(struct vmx *vmx, uint64_t address, uint32_t count)
+uint32_t vmx_load_msr_list(struct vmx *vmx, uint64_t address, uint32_t count, enum cycle_cause cause)
 {
-    return count ? process(vmx, address, count, load_entry) : 0;
+    return count ? process(vmx, address, count, cause, load_entry) : 0;
 }
 
 uint32_t vmx_store_msr_list(struct vmx *vmx, uint64_t address, uint32_t count)
 {
-    return count ? process(vmx, address, count, store_entry) : 0;
+    return count ? process(vmx, address, count, CYCLES_VM_EXIT_MSRS, store_entry) : 0;
 }

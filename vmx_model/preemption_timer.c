@@ -23,18 +23,18 @@ void vmx_start_preemption_timer(struct vmx *vmx)
     if (!vmx->preemption_timer_on)
         return;
     const uint64_t value = vmx->vmcs.vmx_preemption_timer_value;
-    const uint64_t tsc = processor_tsc(vmx, *vmx->cycles);
+    const uint64_t tsc = processor_tsc(vmx, vmx->account->now);
     const unsigned shift = rate_shift(vmx);
     /* 0 has expired already: the exit comes before any instruction. */
     const uint64_t wait = value ? (((tsc >> shift) + value) << shift) - tsc : 0;
-    vmx->preemption_deadline = *vmx->cycles + wait;
+    vmx->preemption_deadline = vmx->account->now + wait;
 }
 
 uint32_t vmx_preemption_timer_left(const struct vmx *vmx)
 {
-    if (vmx->preemption_deadline <= *vmx->cycles)
+    if (vmx->preemption_deadline <= vmx->account->now)
         return 0;
     const unsigned shift = rate_shift(vmx);
     return (uint32_t)((processor_tsc(vmx, vmx->preemption_deadline) >> shift) -
-                      (processor_tsc(vmx, *vmx->cycles) >> shift));
+                      (processor_tsc(vmx, vmx->account->now) >> shift));
 }

@@ -62,10 +62,15 @@ enum vmx_abort vmx_load_host_state(struct vmx *vmx);
 /* exit.c: VMX abort; the outcome to return. */
 struct cpu_outcome vmx_do_abort(struct vmx *vmx, enum vmx_abort indicator);
 
+/* exit_cost.c: began: the time when the exit, or VMLAUNCH or VMRESUME, began. The vpid is the guest's. */
+void vmx_exit_begins(struct vmx *vmx);
+void vmx_exit_ended(struct vmx *vmx, uint32_t reason, uint16_t vpid, uint64_t began);
+void vmx_entry_ended(struct vmx *vmx, uint64_t began);
+
 /* msr_list.c: entries of the three MSR areas. Physical address, 16-byte aligned; count of entries. They
  * charge cost.msr_list_entry for each entry. 0: all processed; else the number (1 is the first) of the entry
  * that failed. */
-uint32_t vmx_load_msr_list(struct vmx *vmx, uint64_t address, uint32_t count);
+uint32_t vmx_load_msr_list(struct vmx *vmx, uint64_t address, uint32_t count, enum cycle_cause cause);
 uint32_t vmx_store_msr_list(struct vmx *vmx, uint64_t address, uint32_t count);
 
 #endif

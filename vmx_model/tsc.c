@@ -4,7 +4,7 @@
 
 uint64_t vmx_tsc(const struct vmx *vmx)
 {
-    const uint64_t tsc = *vmx->cycles + vmx->state->tsc_offset_root;
+    const uint64_t tsc = vmx->account->now + vmx->state->tsc_offset_root;
     if (vmx->non_root && (vmx->vmcs.primary_proc_based_controls & PRIMARY_USE_TSC_OFFSETTING))
         return tsc + vmx->vmcs.tsc_offset;
     return tsc;

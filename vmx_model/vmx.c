@@ -4,7 +4,7 @@
 #include <string.h>
 
 void vmx_init(struct vmx *vmx, struct cpu_state *state, struct mmu *mmu, const struct phys_mem *mem,
-              const struct cpu_profile *profile, const struct trace *trace, uint64_t *cycles,
+              const struct cpu_profile *profile, const struct trace *trace, struct cycle_account *account,
               const struct vmx_ops *ops, void *opaque)
 {
     memset(vmx, 0, sizeof(*vmx)); /* padding too: it goes to VMCS regions in memory */
@@ -13,7 +13,7 @@ void vmx_init(struct vmx *vmx, struct cpu_state *state, struct mmu *mmu, const s
     vmx->mem = mem;
     vmx->profile = profile;
     vmx->trace = trace;
-    vmx->cycles = cycles;
+    vmx->account = account;
     vmx->ops = ops;
     vmx->opaque = opaque;
     vmx->vmxon_pointer = VMX_NO_VMCS;

@@ -1,9 +1,9 @@
 /*
  * vmx.h: VMX operation of one logical processor. Enter the room here.
  *
- * Pure C over a CPU state, a memory interface and the MMU. The processor (sim/cpu) asks it first about everything that
- * happens in VMX non-root operation; it says whether that is a VM exit, and carries exits and entries out.
- * Source: SDM volume 3C (see docs/sdm-edition.md).
+ * Pure C over a CPU state, a memory interface and the MMU. The processor (sim/cpu) asks it first about
+ * everything that happens in VMX non-root operation; it says whether that is a VM exit, and carries exits and
+ * entries out. Source: SDM volume 3C (see docs/sdm-edition.md).
  */
 #ifndef VTSIM_VMX_MODEL_VMX_H
 #define VTSIM_VMX_MODEL_VMX_H
@@ -14,6 +14,7 @@
 #include "tlb/mmu.h"
 #include "vmx_model/vmcs.h"
 #include "vtsim/cpu_state.h"
+#include "vtsim/cycles.h"
 #include "vtsim/insn.h"
 #include "vtsim/outcome.h"
 #include "vtsim/phys_mem.h"
@@ -35,13 +36,22 @@ struct vmx_ops {
     void (*explain)(void *opaque, const char *line);
 };
 
+/* What the last VM exit came to so far (exit_cost.c). */
+struct vmx_exit_cost {
+    enum { EXIT_COST_NONE, EXIT_COST_IN_MONITOR, EXIT_COST_IN_GUEST } state;
+    uint16_t reason, vpid;
+    uint64_t exit, monitor, entry; /* cycles */
+    uint64_t
+        mark; /* in the monitor: when it began; in the guest: account->refill_cycles when it was entered */
+};
+
 struct vmx {
     struct cpu_state *state;
     struct mmu *mmu;
     const struct phys_mem *mem;
     const struct cpu_profile *profile;
     const struct trace *trace;
-    uint64_t *cycles;
+    struct cycle_account *account;
     const struct vmx_ops *ops;
     void *opaque;
     uint8_t processor;
@@ -63,46 +73,54 @@ struct vmx {
 
     bool virtual_nmi_blocking; /* "virtual NMIs": blocking of virtual NMIs */
     uint64_t entry_cycles;     /* when the current guest was entered */
+    struct vmx_exit_cost last_exit;
 };
 
 void vmx_init(struct vmx *vmx, struct cpu_state *state, struct mmu *mmu, const struct phys_mem *mem,
-              const struct cpu_profile *profile, const struct trace *trace, uint64_t *cycles,
+              const struct cpu_profile *profile, const struct trace *trace, struct cycle_account *account,
               const struct vmx_ops *ops, void *opaque);
 
-/* instructions/: VMXON .. INVVPID, and VMCALL in root operation. Executes a VMX instruction that was decoded; all
- * checks, in the SDM's order, including #UD outside of VMX operation and VM exits in non-root operation. */
+/* instructions/: VMXON .. INVVPID, and VMCALL in root operation. Executes a VMX instruction that was decoded;
+ * all checks, in the SDM's order, including #UD outside of VMX operation and VM exits in non-root operation.
+ */
 struct cpu_outcome vmx_execute(struct vmx *vmx, const struct insn *insn);
 
-/* VMLAUNCH and VMRESUME after the instruction's own checks (entry.c): checks, loading, MSR list, injection. */
+/* VMLAUNCH and VMRESUME after the instruction's own checks (entry.c): checks, loading, MSR list, injection.
+ */
 struct cpu_outcome vmx_enter(struct vmx *vmx, bool launch, unsigned instruction_length);
 
-/* VMX instruction results: SDM "Conventions". They set RFLAGS and, for vmx_fail_valid, the VM-instruction error. */
+/* VMX instruction results: SDM "Conventions". They set RFLAGS and, for vmx_fail_valid, the VM-instruction
+ * error. */
 void vmx_succeed(struct vmx *vmx);
 void vmx_fail_invalid(struct vmx *vmx);
 void vmx_fail_valid(struct vmx *vmx, uint32_t error);
 void vmx_fail(struct vmx *vmx, uint32_t error); /* valid if there is a current VMCS, else invalid */
 
-/* In non-root operation: does this instruction cause a VM exit, by the controls? For instructions whose faults come
- * first the caller has checked them (SDM "Relative Priority of Faults and VM Exits"). Fills *exit with reason,
- * qualification, instruction length and information (exit_conditions/). Always false in root operation.
- * RDMSR and WRMSR look at ECX; I/O at port and size; MOV CR at masks and shadows; LMSW, CLTS too. */
+/* In non-root operation: does this instruction cause a VM exit, by the controls? For instructions whose
+ * faults come first the caller has checked them (SDM "Relative Priority of Faults and VM Exits"). Fills *exit
+ * with reason, qualification, instruction length and information (exit_conditions/). Always false in root
+ * operation. RDMSR and WRMSR look at ECX; I/O at port and size; MOV CR at masks and shadows; LMSW, CLTS too.
+ */
 bool vmx_instruction_exits(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit);
 /* MOV from CR0 or CR4 and SMSW in non-root operation: the value through mask and read shadow. */
 uint64_t vmx_read_cr_shadowed(const struct vmx *vmx, unsigned cr, uint64_t value);
 /* MOV to CR0 or CR4, LMSW, CLTS that do not exit: the value to load, with bits owned by the host kept. */
 uint64_t vmx_write_cr_masked(const struct vmx *vmx, unsigned cr, uint64_t wanted);
-/* In non-root operation: exceptions, NMI, external interrupts (exception bitmap, page-fault mask and match). */
+/* In non-root operation: exceptions, NMI, external interrupts (exception bitmap, page-fault mask and match).
+ */
 bool vmx_event_exits(struct vmx *vmx, const struct cpu_event *event, struct vm_exit *exit);
 /* IDT-vectoring information of an exit that came while event was being delivered. */
 void vmx_note_vectoring(struct vm_exit *exit, const struct cpu_event *event);
-/* "NMI unblocking due to IRET": for a fault or EPT violation met in executing IRET, with exit's IDT-vectoring information
- * filled. nmis_were_blocked: blocking by NMI (with "virtual NMIs": of virtual NMIs) was in effect before that IRET. */
+/* "NMI unblocking due to IRET": for a fault or EPT violation met in executing IRET, with exit's IDT-vectoring
+ * information filled. nmis_were_blocked: blocking by NMI (with "virtual NMIs": of virtual NMIs) was in effect
+ * before that IRET. */
 void vmx_note_nmi_unblocking(const struct vmx *vmx, struct vm_exit *exit, bool nmis_were_blocked);
 
-/* An external interrupt is pending: does it exit (whatever RFLAGS.IF says)? Fills *exit; acknowledges if so asked. */
+/* An external interrupt is pending: does it exit (whatever RFLAGS.IF says)? Fills *exit; acknowledges if so
+ * asked. */
 bool vmx_external_interrupt_exits(struct vmx *vmx, struct vm_exit *exit);
-/* Exits that are due between two instructions by themselves: preemption timer, interrupt window, NMI window. In the
- * SDM's priority. nothing due: false. */
+/* Exits that are due between two instructions by themselves: preemption timer, interrupt window, NMI window.
+ * In the SDM's priority. nothing due: false. */
 bool vmx_pending_exit(struct vmx *vmx, struct vm_exit *exit);
 /* The earliest cycle at which vmx_pending_exit may become true by time alone; UINT64_MAX if never. */
 uint64_t vmx_next_deadline(const struct vmx *vmx);
@@ -110,6 +128,9 @@ uint64_t vmx_next_deadline(const struct vmx *vmx);
 /* Carries a VM exit out: records, saves the guest state, MSR lists, loads the host state. OUTCOME_DONE, or
  * OUTCOME_VMX_ABORT, or OUTCOME_UNSUPPORTED. Afterwards the state is the host's. */
 struct cpu_outcome vmx_exit(struct vmx *vmx, const struct vm_exit *exit);
+
+/* The run ends: completes what is known of the last VM exit's cost. */
+void vmx_exit_cost_end(struct vmx *vmx);
 
 /* The regime of translation that follows from state, VMX mode and the current VMCS (regime.c). */
 void vmx_update_regime(struct vmx *vmx);

@@ -60,7 +60,8 @@ enum cycle_cause {
         CYCLE_CAUSE_COUNT
 };
 
-enum cycle_mode { CYCLES_ROOT, CYCLES_NON_ROOT, CYCLE_MODE_COUNT }; /* root: and with VMX off */
+/* Root: with VMX off too, and the VM entries and exits themselves. */
+enum cycle_mode { CYCLES_ROOT, CYCLES_NON_ROOT, CYCLE_MODE_COUNT };
 
 enum tlb_page_size { TLB_PAGE_4K, TLB_PAGE_2M, TLB_PAGE_4M, TLB_PAGE_1G, TLB_PAGE_SIZE_COUNT };
 
@@ -88,6 +89,7 @@ struct cycle_account {
     uint64_t now; /* simulated time in cycles: the sum of by[][] */
     enum cycle_mode mode;
     uint64_t by[CYCLE_MODE_COUNT][CYCLE_CAUSE_COUNT];
+    uint64_t refill_cycles; /* of all refills: the sum over flush[] */
     struct flush_account flush[FLUSH_CAUSE_COUNT];
     struct exit_account exit[CYCLE_EXIT_REASONS];
 };

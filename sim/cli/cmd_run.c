@@ -62,10 +62,10 @@ static void free_recording(struct recording *r)
     stats_free(r->stats);
 }
 
-static void update(void *opaque, uint64_t cycles, uint64_t instructions)
+static void update(void *opaque, const struct cycle_account *account, uint64_t instructions)
 {
     struct recording *r = opaque;
-    if (r->failing || store_update_run(r->store, r->id, r->stats, cycles, instructions))
+    if (r->failing || store_update_run(r->store, r->id, r->stats, account->now, instructions))
         return;
     r->failing = true;
     cli_fail(0, "statistics: %s; the run goes on, and what was recorded so far is kept",

@@ -1,12 +1,13 @@
 /*
  * accounting.c: time of translated code, added up by the translated code itself.
  *
- * Every block begins with the library's look at a countdown, whose sign asks it to leave for the main loop. We point that
- * look at a budget of our own (the library's countdown is looked at again after each memory access, where leaving would
- * run a part of the block twice), and behind it insert three small operations into the intermediate code: remember which
- * block this is, take its cycles off the budget, add its instructions to a counter. So a block that was left before it
- * began is not charged, a time slice ends by itself on a block boundary, and no callback runs. When a trap comes in the
- * middle of a block, what did not run is given back.
+ * Every block begins with the library's look at a countdown, whose sign asks it to leave for the main loop.
+ * We point that look at a budget of our own (the library's countdown is looked at again after each memory
+ * access, where leaving would run a part of the block twice), and behind it insert three small operations
+ * into the intermediate code: remember which block this is, take its cycles off the budget, add its
+ * instructions to a counter. So a block that was left before it began is not charged, a time slice ends by
+ * itself on a block boundary, and no callback runs. When a trap comes in the middle of a block, what did not
+ * run is given back.
  */
 #include "sim/core/core_private.h"
 
@@ -26,7 +27,8 @@ void __wrap_tcg_func_start_x86_64(void *context)
     __real_tcg_func_start_x86_64(context);
 }
 
-/* The first operations of a block: load the countdown, the constant 0, branch if negative, start of an instruction. */
+/* The first operations of a block: load the countdown, the constant 0, branch if negative, start of an
+ * instruction. */
 struct lib_op *__wrap_tcg_emit_op_x86_64(void *context, int opcode)
 {
     struct lib_op *op = __real_tcg_emit_op_x86_64(context, opcode);
@@ -44,7 +46,10 @@ void __wrap_cpu_loop_exit_noexc_x86_64(void *cpu)
     __real_cpu_loop_exit_noexc_x86_64(cpu);
 }
 
-static int opcode_of(const struct lib_op *op) { return (int)(op->opcode_and_life & 0xff); }
+static int opcode_of(const struct lib_op *op)
+{
+    return (int)(op->opcode_and_life & 0xff);
+}
 
 static bool prologue_as_expected(const struct core *core)
 {
@@ -83,9 +88,9 @@ static void emit_accounting(struct core *core, uint32_t index)
     emit_add(core, LIB_OP_ADD_I32, core->instruction_counter_offset, block->instructions);
 }
 
-/* Translates an instruction that always traps in place of the one that the model executes. Guest RAM holds the
- * replacement only while the library reads it. One byte is enough at a page's end: HLT is intercepted at CPL 0 and
- * faults elsewhere. */
+/* Translates an instruction that always traps in place of the one that the model executes. Guest RAM holds
+ * the replacement only while the library reads it. One byte is enough at a page's end: HLT is intercepted at
+ * CPL 0 and faults elsewhere. */
 static void translate_substitute(struct core *core, void *cpu, struct lib_block *block, uint64_t pc)
 {
     static const uint8_t trap[2] = {0x0f, 0x0b}, short_trap[1] = {0xf4};
@@ -125,8 +130,8 @@ static void note_code_pages(struct core *core, const struct lib_block *block)
     }
 }
 
-/* The library crashes when its code buffer fills up. Blocks are laid out in it one behind the other; what a fetch fault ends
- * while it is translated takes its room, and its record, too. */
+/* The library crashes when its code buffer fills up. Blocks are laid out in it one behind the other; what a
+ * fetch fault ends while it is translated takes its room, and its record, too. */
 static void watch_code_buffer(struct core *core, const struct lib_block *block)
 {
     uintptr_t at = (uintptr_t)block;
@@ -202,8 +207,12 @@ static void refund(struct core *core, uint32_t *unrun_instructions, uint32_t *un
 static void settle(struct core *core, uint32_t unrun_instructions, uint32_t unrun_cycles)
 {
     int32_t left = *core->budget;
-    *core->config.cycles += (uint64_t)(core->granted - left) - unrun_cycles;
-    *core->config.instructions += *core->instruction_counter - (uint64_t)unrun_instructions;
+    const uint64_t cycles = (uint64_t)(core->granted - left) - unrun_cycles;
+    const uint64_t instructions = *core->instruction_counter - (uint64_t)unrun_instructions;
+    const uint64_t base = instructions * core->config.profile->cost.instruction.cycles;
+    cycles_charge(core->config.account, CYCLES_INSTRUCTIONS, base);
+    cycles_charge(core->config.account, CYCLES_OPERANDS, cycles - base);
+    *core->config.instructions += instructions;
     *core->instruction_counter = 0;
     core->granted = left;
 }
@@ -230,11 +239,17 @@ void core_sync_time(struct core *core)
 /* Begins a slice that ends at the deadline or sooner. */
 void core_grant(struct core *core, uint64_t deadline)
 {
-    uint64_t now = *core->config.cycles;
+    uint64_t now = core->config.account->now;
     uint64_t room = deadline > now ? deadline - now : 0;
     core->granted = room < CORE_SLICE ? (int32_t)room : CORE_SLICE;
     *core->budget = core->granted;
 }
 
-uint64_t core_blocks_translated(const struct core *core) { return core->blocks_translated; }
-uint64_t core_checked_steps(const struct core *core) { return core->steps; }
+uint64_t core_blocks_translated(const struct core *core)
+{
+    return core->blocks_translated;
+}
+uint64_t core_checked_steps(const struct core *core)
+{
+    return core->steps;
+}

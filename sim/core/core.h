@@ -1,9 +1,10 @@
 /*
- * core.h: the x86 core: Unicorn's translator, with every sensitive event handed out as a trap. Enter the room here.
+ * core.h: the x86 core: Unicorn's translator, with every sensitive event handed out as a trap. Enter the room
+ * here.
  *
- * The core runs translated code of the state that its client keeps. Before a trap reaches the client the state is
- * complete and time is exact; after it the client's state is what goes on. Only one core may exist in a process at a
- * time (the library's internals are replaced process-wide).
+ * The core runs translated code of the state that its client keeps. Before a trap reaches the client the
+ * state is complete and time is exact; after it the client's state is what goes on. Only one core may exist
+ * in a process at a time (the library's internals are replaced process-wide).
  */
 #ifndef VTSIM_CORE_CORE_H
 #define VTSIM_CORE_CORE_H
@@ -13,6 +14,7 @@
 
 #include "tlb/mmu.h"
 #include "vtsim/cpu_state.h"
+#include "vtsim/cycles.h"
 #include "vtsim/insn.h"
 #include "vtsim/phys_mem.h"
 #include "vtsim/profile.h"
@@ -35,10 +37,10 @@ struct core_client {
 struct core_config {
     const struct core_client *client;
     struct cpu_state *state;
-    struct mmu *mmu;           /* core_open sets its outer cache */
-    struct phys_mem *mem;      /* core_open attaches the record of pages with code */
+    struct mmu *mmu;      /* core_open sets its outer cache */
+    struct phys_mem *mem; /* core_open attaches the record of pages with code */
     const struct cpu_profile *profile;
-    uint64_t *cycles;
+    struct cycle_account *account;
     uint64_t *instructions;
     bool accounting; /* false: neither cycles nor instructions are counted (for measuring what that costs) */
 };
@@ -52,8 +54,8 @@ void core_close(struct core *core);
 /* Runs until a callback returns false. False: the library failed; *error says how. */
 bool core_run(struct core *core, const char **error);
 
-/* Brings *cycles up to date from inside a callback of the memory-mapped devices, and makes the core look at the deadline
- * again at the next block. */
+/* Brings account->now up to date from inside a callback of the memory-mapped devices, and makes the core look
+ * at the deadline again at the next block. */
 void core_sync_time(struct core *core);
 
 /* Blocks translated, and instructions checked one by one, so far. */

@@ -1,6 +1,7 @@
 /*
- * prove.c: runs a few instructions at start and looks whether every replacement of the library's functions took effect:
- * the fill, the look between blocks, the accounting, the substituted instruction and the exceptions.
+ * prove.c: runs a few instructions at start and looks whether every replacement of the library's functions
+ * took effect: the fill, the look between blocks, the accounting, the substituted instruction and the
+ * exceptions.
  *
  * It uses the machine's own RAM and state, and leaves both as it found them.
  */
@@ -22,7 +23,7 @@ static bool on_instruction(void *opaque, const struct insn *insn)
     struct proof *p = opaque;
     p->saw_cpuid = insn->id == INSN_CPUID;
     p->instructions_at_cpuid = *p->core->config.instructions;
-    p->cycles_at_cpuid = *p->core->config.cycles;
+    p->cycles_at_cpuid = p->core->config.account->now;
     p->rax_at_cpuid = p->core->config.state->gpr[GPR_RAX];
     p->core->config.state->rip += insn->length;
     return true;
@@ -31,7 +32,8 @@ static bool on_instruction(void *opaque, const struct insn *insn)
 static bool on_exception(void *opaque, const struct cpu_event *event)
 {
     struct proof *p = opaque;
-    p->saw_exception = event->vector == VECTOR_UD && p->core->config.state->rip == PROGRAM_AT + sizeof program - 2;
+    p->saw_exception =
+        event->vector == VECTOR_UD && p->core->config.state->rip == PROGRAM_AT + sizeof program - 2;
     return false;
 }
 
@@ -87,13 +89,15 @@ bool core_prove_accounting(struct core *core)
     const struct core_client *real_client = core->config.client;
     const struct cpu_state real_state = *core->config.state;
     const struct mmu_regime real_regime = core->config.mmu->regime;
-    uint64_t real_cycles = *core->config.cycles, real_instructions = *core->config.instructions;
+    const struct cycle_account real_account = *core->config.account;
+    const uint64_t real_instructions = *core->config.instructions;
     uint8_t *at = core->config.mem->ram + PROGRAM_AT, saved[sizeof program];
     const char *error = NULL;
     memcpy(saved, at, sizeof program);
     memcpy(at, program, sizeof program);
     *core->config.state = flat_protected_mode();
-    *core->config.cycles = *core->config.instructions = 0;
+    *core->config.account = (struct cycle_account){0};
+    *core->config.instructions = 0;
     core->config.client = &client;
     mmu_set_regime(core->config.mmu, &(struct mmu_regime){.cr0 = CR0_PE | CR0_ET});
     bool ran = core_run(core, &error);
@@ -102,7 +106,7 @@ bool core_prove_accounting(struct core *core)
     memcpy(at, saved, sizeof program);
     phys_note_write(core->config.mem, PROGRAM_AT, sizeof program);
     *core->config.state = real_state;
-    *core->config.cycles = real_cycles;
+    *core->config.account = real_account;
     *core->config.instructions = real_instructions;
     mmu_set_regime(core->config.mmu, &real_regime);
     return proved;

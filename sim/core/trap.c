@@ -1,16 +1,22 @@
 /*
  * trap.c: where a trap leaves translated code, becomes a call to the client, and goes back in.
  *
- * The library calls core_on_trap between blocks, so the whole state may be rewritten there. Numbers from 0x140 to 0x15f
- * are exceptions; one of ours is a failed TLB fill; everything else is an instruction that the intercepts caught because
- * it could not be substituted when its block was translated.
+ * The library calls core_on_trap between blocks, so the whole state may be rewritten there. Numbers from
+ * 0x140 to 0x15f are exceptions; one of ours is a failed TLB fill; everything else is an instruction that the
+ * intercepts caught because it could not be substituted when its block was translated.
  */
 #include "sim/core/step.h"
 
 bool __wrap_x86_cpu_exec_interrupt_x86_64(void *cpu, int request);
 bool __real_x86_cpu_exec_interrupt_x86_64(void *cpu, int request);
 
-enum { TRAP_EXCEPTION_FIRST = 0x140, TRAP_EXCEPTION_LAST = 0x15f, DR6_BS = 1 << 14, DR6_BREAKPOINTS = 0xf, PENDING_ENABLED_BREAKPOINT = 1 << 12 };
+enum {
+    TRAP_EXCEPTION_FIRST = 0x140,
+    TRAP_EXCEPTION_LAST = 0x15f,
+    DR6_BS = 1 << 14,
+    DR6_BREAKPOINTS = 0xf,
+    PENDING_ENABLED_BREAKPOINT = 1 << 12
+};
 
 static bool has_error_code(unsigned vector)
 {
@@ -115,7 +121,8 @@ static bool dispatch(struct core *core, uint32_t number)
         return fill_failed(core);
     if (block->substituted && block->pc == core->env->rip + core->env->seg[SEG_CS].base)
         return block->checked ? step_on_trap(core) : run_model_instruction(core, &block->insn);
-    if (number != TRAP_EXCEPTION_FIRST + VECTOR_UD && number >= TRAP_EXCEPTION_FIRST && number <= TRAP_EXCEPTION_LAST)
+    if (number != TRAP_EXCEPTION_FIRST + VECTOR_UD && number >= TRAP_EXCEPTION_FIRST &&
+        number <= TRAP_EXCEPTION_LAST)
         return deliver_exception(core, number - TRAP_EXCEPTION_FIRST);
     return run_instruction_at_rip(core);
 }
@@ -132,15 +139,16 @@ static bool window_open(const struct core *core)
     return core->window_wanted && !(core->env->hflags & LIB_HF_INHIBIT_INTERRUPTS);
 }
 
-/* Polls at most once: an event that is still due afterwards is taken after the next block, so a poll that settles nothing
- * cannot hang. *deadline is the client's, asked for as seldom as can be: a trap is a hot path. */
+/* Polls at most once: an event that is still due afterwards is taken after the next block, so a poll that
+ * settles nothing cannot hang. *deadline is the client's, asked for as seldom as can be: a trap is a hot
+ * path. */
 static bool take_events(struct core *core, uint64_t *deadline)
 {
     const struct core_client *client = core->config.client;
     core->window_wanted = client->wants_interrupt_window(client->opaque);
     *deadline = client->deadline(client->opaque);
     /* An event that waits may have been let in by the trap; poll knows all that holds it back. */
-    if (!core->poll_soon && !core->window_wanted && *deadline > *core->config.cycles)
+    if (!core->poll_soon && !core->window_wanted && *deadline > core->config.account->now)
         return true;
     core->poll_soon = false;
     if (!client->poll(client->opaque))
@@ -175,20 +183,23 @@ void core_on_trap(uc_engine *uc, uint32_t number, void *opaque)
 /* The checked instruction completed: a data breakpoint that it hit is a trap after it. */
 static bool step_done(struct core *core)
 {
-    struct cpu_event event = {.vector = VECTOR_DB, .type = EVENT_HARDWARE_EXCEPTION, .debug_conditions = core->watch_hits};
+    struct cpu_event event = {
+        .vector = VECTOR_DB, .type = EVENT_HARDWARE_EXCEPTION, .debug_conditions = core->watch_hits};
     core->stepping = false;
     if (core->code_buffer_full)
         core_empty_code_buffer(core); /* each way out of here makes the library forget which block ran last */
     if (!core->watch_hits) {
         if (step_needed(core))
             core->env->hflags |= LIB_HF_CHECKED;
-        return *core->budget >= 0 && !core->poll_soon && !window_open(core) ? true : core_between_blocks(core);
+        return *core->budget >= 0 && !core->poll_soon && !window_open(core) ? true
+                                                                            : core_between_blocks(core);
     }
     core_sync_time(core);
     core_import(core);
     core->watch_hits = 0;
     if (core->config.state->interruptibility_state & BLOCKING_BY_MOV_SS) {
-        /* SDM volume 3A, "Masking Exceptions and Interrupts When Switching Stacks": held until after the next instruction */
+        /* SDM volume 3A, "Masking Exceptions and Interrupts When Switching Stacks": held until after the next
+         * instruction */
         core->config.state->pending_debug_exceptions |= event.debug_conditions | PENDING_ENABLED_BREAKPOINT;
         resume(core, true);
     } else {
@@ -197,7 +208,8 @@ static bool step_done(struct core *core)
     return true;
 }
 
-/* The library asks here, between blocks, because we keep an interrupt request standing. True: the state was changed. */
+/* The library asks here, between blocks, because we keep an interrupt request standing. True: the state was
+ * changed. */
 bool __wrap_x86_cpu_exec_interrupt_x86_64(void *cpu, int request)
 {
     struct core *core = core_current;
@@ -231,7 +243,7 @@ bool core_between_blocks(struct core *core)
     const struct core_client *client = core->config.client;
     core_sync_time(core);
     uint64_t deadline = client->deadline(client->opaque);
-    if (!core->poll_soon && !window_open(core) && deadline > *core->config.cycles) {
+    if (!core->poll_soon && !window_open(core) && deadline > core->config.account->now) {
         core_grant(core, deadline); /* the slice ended, nothing is due */
         return true;
     }

@@ -14,6 +14,7 @@
 #include "tlb/mmu.h"
 #include "vmx_model/vmx.h"
 #include "vtsim/cpu_state.h"
+#include "vtsim/cycles.h"
 #include "vtsim/insn.h"
 #include "vtsim/outcome.h"
 #include "vtsim/phys_mem.h"
@@ -62,9 +63,9 @@ struct cpu {
     const struct cpu_bus *bus;
     void (*explain)(void *opaque, const char *line); /* failed VM entries, for a person; may be null */
     void *explain_opaque;
-    uint64_t cycles;       /* simulated time */
-    uint64_t instructions; /* executed */
-    const char *text;      /* of CPU_UNSUPPORTED, CPU_VMX_ABORT, CPU_TRIPLE_FAULT */
+    struct cycle_account account; /* simulated time, and where it went */
+    uint64_t instructions;        /* executed */
+    const char *text;             /* of CPU_UNSUPPORTED, CPU_VMX_ABORT, CPU_TRIPLE_FAULT */
     char text_buffer[256];
     uint64_t random_state;            /* RDRAND and RDSEED: seeded, never the host's */
     uint64_t misc_msr[CPU_MISC_MSRS]; /* values of plainly stored MSRs, see msr.h */

@@ -16,7 +16,7 @@ bool msr_read_tsc(struct cpu *cpu, uint32_t index, uint64_t *value)
  * offset of non-root operation is not applied to writes. */
 bool msr_write_tsc(struct cpu *cpu, uint32_t index, uint64_t value)
 {
-    uint64_t moved = value - (cpu->cycles + cpu->state.tsc_offset_root);
+    uint64_t moved = value - (cpu->account.now + cpu->state.tsc_offset_root);
 
     (void)index;
     cpu->state.tsc_offset_root += moved;

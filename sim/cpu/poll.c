@@ -91,7 +91,7 @@ enum cpu_status cpu_take_due_events(struct cpu *cpu)
 
 enum cpu_status cpu_poll(struct cpu *cpu)
 {
-    cpu->bus->advance(cpu->bus->opaque, cpu->cycles);
+    cpu->bus->advance(cpu->bus->opaque, cpu->account.now);
     return cpu_take_due_events(cpu);
 }
 
@@ -99,7 +99,7 @@ uint64_t cpu_next_deadline(const struct cpu *cpu)
 {
     if (cpu->state.activity_state != ACTIVITY_WAIT_FOR_SIPI &&
         (debug_exception_due(&cpu->state) || nmi_due(cpu) || external_interrupt_due(cpu)))
-        return cpu->cycles;
+        return cpu->account.now;
     const uint64_t platform = cpu->bus->next_deadline(cpu->bus->opaque);
     const uint64_t guest = vmx_next_deadline(&cpu->vmx);
     return platform < guest ? platform : guest;

@@ -98,10 +98,10 @@ bool cpu_init(struct cpu *cpu, const struct cpu_profile *profile, const struct p
     cpu->bus = bus;
     cpu->random_state = random_seed(processor);
     reset_state(cpu);
-    if (!mmu_init(&cpu->mmu, profile, mem, trace, &cpu->cycles))
+    if (!mmu_init(&cpu->mmu, profile, mem, trace, &cpu->account))
         return false;
     cpu->mmu.processor = processor;
-    vmx_init(&cpu->vmx, &cpu->state, &cpu->mmu, mem, profile, trace, &cpu->cycles, &vmx_ops, cpu);
+    vmx_init(&cpu->vmx, &cpu->state, &cpu->mmu, mem, profile, trace, &cpu->account, &vmx_ops, cpu);
     cpu->vmx.processor = processor;
     vmx_update_regime(&cpu->vmx);
     return true;

@@ -59,7 +59,7 @@ static enum cpu_status triple_fault(struct cpu *cpu, const struct cpu_event *las
     trace_emit(cpu->trace, &(struct trace_event){.kind = TRACE_TRIPLE_FAULT,
                                                  .processor = cpu->processor,
                                                  .code = last->vector,
-                                                 .cycles = cpu->cycles});
+                                                 .cycles = cpu->account.now});
     return stop(cpu, CPU_TRIPLE_FAULT, cpu->text_buffer);
 }
 
@@ -110,14 +110,14 @@ static void record_delivery(struct cpu *cpu, const struct cpu_event *event)
 {
     const bool interrupt = event->type == EVENT_EXTERNAL_INTERRUPT || event->type == EVENT_NMI;
     const uint32_t cost = cpu->profile->cost.event_delivery.cycles;
-    cpu->cycles += cost;
+    cycles_charge(&cpu->account, CYCLES_EVENT_DELIVERY, cost);
     trace_emit(cpu->trace, &(struct trace_event){.kind = interrupt ? TRACE_INTERRUPT : TRACE_EXCEPTION,
                                                  .processor = cpu->processor,
                                                  .vpid = cpu->mmu.regime.vpid,
                                                  .code = event->vector,
                                                  .a = event->error_code,
                                                  .cost = cost,
-                                                 .cycles = cpu->cycles});
+                                                 .cycles = cpu->account.now});
 }
 
 /* Does the fault that delivery of s->event met cause a VM exit? Then that exit came during event delivery.

@@ -40,7 +40,7 @@ struct platform_config {
 
 /* Wiring to the rest of the machine; not part of a snapshot. now and tsc_offset must not be null. */
 struct platform_host {
-    const uint64_t *now;                            /* simulated cycles: cpu->cycles */
+    const uint64_t *now;                            /* simulated cycles: cpu->account.now */
     const uint64_t *tsc_offset;                     /* TSC = *now + *tsc_offset: cpu->state.tsc_offset_root */
     void (*serial_out)(void *opaque, uint8_t byte); /* may be null: output is dropped */
     void *serial_opaque;

@@ -19,7 +19,8 @@ struct harness {
     struct cpu_state state;
     struct mmu mmu;
     struct phys_mem mem;
-    uint64_t cycles, instructions, deadline;
+    struct cycle_account account;
+    uint64_t instructions, deadline;
     struct core *core;
     struct core_client client;
     /* recorded */
@@ -31,7 +32,8 @@ struct harness {
     uint64_t instructions_at_trap;
     /* behaviour */
     unsigned stop_after_traps; /* HLT always stops */
-    unsigned faults_to_repeat; /* after a fault the same instruction is tried again until there were so many */
+    unsigned
+        faults_to_repeat; /* after a fault the same instruction is tried again until there were so many */
     bool (*on_poll)(struct harness *);
     bool window;
     struct cpu_profile profile; /* a copy: looked at again for each block that is translated */
@@ -42,7 +44,10 @@ static uint64_t harness_mmio_read(void *o, uint64_t p, unsigned size)
     (void)o, (void)p, (void)size;
     return UINT64_MAX;
 }
-static void harness_mmio_write(void *o, uint64_t p, uint64_t v, unsigned size) { (void)o, (void)p, (void)v, (void)size; }
+static void harness_mmio_write(void *o, uint64_t p, uint64_t v, unsigned size)
+{
+    (void)o, (void)p, (void)v, (void)size;
+}
 
 static bool harness_instruction(void *opaque, const struct insn *insn)
 {
@@ -82,8 +87,14 @@ static bool harness_poll(void *opaque)
     return h->on_poll ? h->on_poll(h) : true;
 }
 
-static uint64_t harness_deadline(void *opaque) { return ((struct harness *)opaque)->deadline; }
-static bool harness_window(void *opaque) { return ((struct harness *)opaque)->window; }
+static uint64_t harness_deadline(void *opaque)
+{
+    return ((struct harness *)opaque)->deadline;
+}
+static bool harness_window(void *opaque)
+{
+    return ((struct harness *)opaque)->window;
+}
 
 static inline void harness_flat_32(struct harness *h)
 {
@@ -117,17 +128,29 @@ static inline int harness_open(void **state)
 {
     struct harness *h = calloc(1, sizeof *h);
     const char *error = NULL;
-    h->mem = (struct phys_mem){.ram = aligned_alloc(4096, HARNESS_RAM), .low_size = HARNESS_RAM,
-                               .mmio_read = harness_mmio_read, .mmio_write = harness_mmio_write};
+    h->mem = (struct phys_mem){.ram = aligned_alloc(4096, HARNESS_RAM),
+                               .low_size = HARNESS_RAM,
+                               .mmio_read = harness_mmio_read,
+                               .mmio_write = harness_mmio_write};
     memset(h->mem.ram, 0, HARNESS_RAM);
     h->deadline = UINT64_MAX;
-    h->client = (struct core_client){harness_instruction, harness_exception, harness_memory_fault, harness_poll,
-                                     harness_deadline,    harness_window,    h};
+    h->client = (struct core_client){harness_instruction,
+                                     harness_exception,
+                                     harness_memory_fault,
+                                     harness_poll,
+                                     harness_deadline,
+                                     harness_window,
+                                     h};
     h->profile = *cpu_profile_find("skylake");
-    assert_true(mmu_init(&h->mmu, &h->profile, &h->mem, NULL, &h->cycles));
+    assert_true(mmu_init(&h->mmu, &h->profile, &h->mem, NULL, &h->account));
     harness_flat_32(h);
-    const struct core_config config = {.client = &h->client, .state = &h->state, .mmu = &h->mmu, .mem = &h->mem,
-                                       .profile = &h->profile, .cycles = &h->cycles, .instructions = &h->instructions,
+    const struct core_config config = {.client = &h->client,
+                                       .state = &h->state,
+                                       .mmu = &h->mmu,
+                                       .mem = &h->mem,
+                                       .profile = &h->profile,
+                                       .account = &h->account,
+                                       .instructions = &h->instructions,
                                        .accounting = true};
     h->core = core_open(&config, &error);
     if (!h->core)

@@ -1,13 +1,14 @@
 /* The core by itself: each answer to a trap of libunicorn that was found by experiment. No VMX. */
 #include "tests/core/harness.h"
 
-#define LOAD(h, at, ...)                                                                                               \
-    do {                                                                                                               \
-        static const uint8_t bytes[] = {__VA_ARGS__};                                                                  \
-        harness_load(h, at, bytes, sizeof bytes);                                                                      \
+#define LOAD(h, at, ...)                                                                                     \
+    do {                                                                                                     \
+        static const uint8_t bytes[] = {__VA_ARGS__};                                                        \
+        harness_load(h, at, bytes, sizeof bytes);                                                            \
     } while (0)
 
-/* A loop of 1000 rounds and three instructions, one before and HLT: each is counted once, whatever the slices are. */
+/* A loop of 1000 rounds and three instructions, one before and HLT: each is counted once, whatever the slices
+ * are. */
 static void counts_instructions_exactly(void **state)
 {
     struct harness *h = *state;
@@ -22,7 +23,7 @@ static void counts_instructions_exactly(void **state)
 
 static bool next_deadline(struct harness *h)
 {
-    h->deadline = h->cycles + 7; /* in the middle of a block of the loop below */
+    h->deadline = h->account.now + 7; /* in the middle of a block of the loop below */
     return true;
 }
 
@@ -31,15 +32,15 @@ static void slices_do_not_change_the_count(void **state)
     struct harness *h = *state;
     uint64_t cycles;
     counts_instructions_exactly(state);
-    cycles = h->cycles;
-    h->cycles = h->instructions = 0;
+    cycles = h->account.now;
+    h->account.now = h->instructions = 0;
     h->deadline = 5;
     h->on_poll = next_deadline;
     harness_flat_32(h);
     harness_run(h);
     assert_true(h->polls > 100);
     assert_int_equal(h->instructions, 1 + 3 * 1000);
-    assert_int_equal(h->cycles, cycles);
+    assert_int_equal(h->account.now, cycles);
 }
 
 /* A fault in the middle of a block: what ran before it is counted, the rest is not. */
@@ -48,7 +49,8 @@ static void a_fault_inside_a_block_gives_back_the_rest(void **state)
     struct harness *h = *state;
     harness_paged_32(h);
     *harness_page_entry(h, 0x200000) = 0;
-    LOAD(h, HARNESS_CODE, 0x40, 0x40, 0xa1, 0, 0, 0x20, 0, 0x40, 0x40, 0xf4); /* inc; inc; mov eax,[200000h]; inc; inc */
+    LOAD(h, HARNESS_CODE, 0x40, 0x40, 0xa1, 0, 0, 0x20, 0, 0x40, 0x40,
+         0xf4); /* inc; inc; mov eax,[200000h]; inc; inc */
     harness_run(h);
     assert_int_equal(h->faults, 1);
     assert_int_equal(h->fault_status, MMU_PAGE_FAULT);
@@ -65,7 +67,8 @@ static void a_fetch_fault_names_its_instruction(void **state)
     harness_paged_32(h);
     *harness_page_entry(h, 0x11000) = 0;
     h->state.rip = 0x10ffb;
-    LOAD(h, 0x10ffb, 0x40, 0x40, 0x40, 0xb8, 1); /* inc x 3; mov eax, imm32 with three bytes in the next page */
+    LOAD(h, 0x10ffb, 0x40, 0x40, 0x40, 0xb8,
+         1); /* inc x 3; mov eax, imm32 with three bytes in the next page */
     harness_run(h);
     assert_int_equal(h->faults, 1);
     assert_int_equal(h->fault.linear, 0x11000);
@@ -134,7 +137,7 @@ static void a_store_through_an_alias_is_seen(void **state)
     struct harness *h = *state;
     harness_paged_32(h);
     *harness_page_entry(h, 0x200000) = HARNESS_CODE | 3;
-    LOAD(h, HARNESS_CODE, 0xfe, 0x05, 0, 0x0f, 0x20, 0, /* inc byte [200f00h], an alias of 10f00h */
+    LOAD(h, HARNESS_CODE, 0xfe, 0x05, 0, 0x0f, 0x20, 0,           /* inc byte [200f00h], an alias of 10f00h */
          0xe8, 0x15, 0, 0, 0, 0xc6, 0x05, 0x20, 0, 0x20, 0, 0x48, /* call 10020h; mov byte [200020h], 48h */
          0xe8, 0x09, 0, 0, 0, 0xf4);
     LOAD(h, 0x10020, 0x40, 0xc3);
@@ -155,7 +158,8 @@ static void an_instruction_that_the_model_executes_across_pages(void **state)
     assert_int_equal(h->state.rip, 0x11001);
 }
 
-/* The library's processor has SMAP whatever the profile was told to be without: then CLAC goes to the model. */
+/* The library's processor has SMAP whatever the profile was told to be without: then CLAC goes to the model.
+ */
 static void clac_without_smap_goes_to_the_model(void **state)
 {
     struct harness *h = *state;
@@ -176,7 +180,8 @@ static void clac_without_smap_goes_to_the_model(void **state)
 static void a_hole_reads_all_ones(void **state)
 {
     struct harness *h = *state;
-    LOAD(h, HARNESS_CODE, 0xa1, 0, 0, 0, 0x90, 0xa3, 0, 0, 0, 0x90, 0xf4); /* mov eax,[90000000h]; mov [90000000h],eax */
+    LOAD(h, HARNESS_CODE, 0xa1, 0, 0, 0, 0x90, 0xa3, 0, 0, 0, 0x90,
+         0xf4); /* mov eax,[90000000h]; mov [90000000h],eax */
     harness_run(h);
     assert_int_equal(h->state.gpr[GPR_RAX], 0xffffffff);
     assert_int_equal(h->insn.id, INSN_HLT);
@@ -224,7 +229,8 @@ static bool stop_polling(struct harness *h)
 static void an_interrupt_window_is_found(void **state)
 {
     struct harness *h = *state;
-    LOAD(h, HARNESS_CODE, 0x68, 0x02, 0x02, 0, 0, 0x9d, 0x40, 0xeb, 0xfd); /* push 202h; popf; 1: inc eax; jmp 1b */
+    LOAD(h, HARNESS_CODE, 0x68, 0x02, 0x02, 0, 0, 0x9d, 0x40, 0xeb,
+         0xfd); /* push 202h; popf; 1: inc eax; jmp 1b */
     h->window = true;
     h->on_poll = stop_polling;
     harness_run(h);

@@ -11,7 +11,7 @@ enum { LIMIT = 300 };
 
 static bool stop_at_deadline(struct harness *h)
 {
-    return h->cycles < h->deadline;
+    return h->account.now < h->deadline;
 }
 
 /* Four-level paging with pages of 1 GiB, 1:1. */
@@ -46,7 +46,7 @@ static void one_instruction(struct harness *h, unsigned bits, const uint8_t *cod
     harness_load(h, HARNESS_CODE + bytes, halt, sizeof halt);
     h->traps = 0;
     h->stop_after_traps = 1;
-    h->deadline = h->cycles + LIMIT;
+    h->deadline = h->account.now + LIMIT;
     h->on_poll = stop_at_deadline;
     harness_run(h);
 }

@@ -152,11 +152,11 @@ static void test_time_stamp_counter(void **unused)
     uint64_t value;
 
     (void)unused;
-    f->cpu.cycles = 1000;
+    f->cpu.account.now = 1000;
     assert_true(cpu_write_msr(&f->cpu, MSR_TSC, 5000));
     assert_int_equal(f->cpu.state.msr.tsc_adjust, 4000);
     assert_true(cpu_write_msr(&f->cpu, MSR_TSC_ADJUST, 100));
-    f->cpu.cycles = 2000;
+    f->cpu.account.now = 2000;
     assert_true(cpu_read_msr(&f->cpu, MSR_TSC, &value));
     assert_int_equal(value, 2100);
     fixture_free(f);

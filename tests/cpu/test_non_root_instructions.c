@@ -47,10 +47,10 @@ static void test_exit_before_other_faults(void **unused)
     expect_exit(EXECUTE(f, 0x0f, 0x32), 31);
     f->cpu.state.gpr[GPR_RAX] = 0xffff000000000000; /* not canonical */
     expect_exit(EXECUTE(f, 0x0f, 0x01, 0x10), 46);  /* LGDT */
-    uint64_t cycles = f->cpu.cycles;
+    uint64_t cycles = f->cpu.account.now;
     expect_exit(EXECUTE(f, 0xf4), 12);
     assert_int_equal(f->cpu.state.activity_state, ACTIVITY_ACTIVE);
-    assert_int_equal(f->cpu.cycles, cycles); /* what exits is not executed */
+    assert_int_equal(f->cpu.account.now, cycles); /* what exits is not executed */
     fixture_free(f);
 }
 

@@ -7,7 +7,7 @@
 static void nothing_due(void **state)
 {
     struct machine *m = *state;
-    m->cpu.cycles = 77;
+    m->cpu.account.now = 77;
     assert_int_equal(cpu_poll(&m->cpu), CPU_RUN);
     assert_int_equal(m->advanced_to, 77);
     assert_int_equal(m->cpu.state.rip, CODE_AT);
@@ -33,7 +33,7 @@ static void interrupt_waits_for_if_and_shadows(void **state)
         assert_int_equal(m->interrupts_acknowledged, 0);
     }
     m->cpu.state.interruptibility_state = 0;
-    m->cpu.cycles = 5;
+    m->cpu.account.now = 5;
     assert_int_equal(cpu_next_deadline(&m->cpu), 5); /* due now */
     assert_int_equal(cpu_poll(&m->cpu), CPU_RUN);
     assert_int_equal(m->interrupts_acknowledged, 1);
@@ -200,7 +200,7 @@ static void guest_in_hlt_exits_by_timer(void **state)
     m->cpu.vmx.preemption_deadline = 500;
     assert_int_equal(cpu_poll(&m->cpu), CPU_HALTED);
     assert_int_equal(cpu_next_deadline(&m->cpu), 500);
-    m->cpu.cycles = 500;
+    m->cpu.account.now = 500;
     assert_int_equal(cpu_poll(&m->cpu), CPU_RUN);
     check_exited(m, EXIT_REASON_PREEMPTION_TIMER_EXPIRED);
     assert_int_equal(m->cpu.vmx.vmcs.guest_activity_state, ACTIVITY_HLT);

@@ -75,7 +75,7 @@ static void test_time_stamp(void **unused)
 
     (void)unused;
     fixture_long(f, 3);
-    f->cpu.cycles = 0x500000000;
+    f->cpu.account.now = 0x500000000;
     s->msr.tsc_aux = 7;
     expect_done(EXECUTE(f, 0x0f, 0x01, 0xf9));
     assert_int_equal(s->gpr[GPR_RDX], 5);
@@ -277,10 +277,10 @@ static void test_halt_and_swapgs(void **unused)
     expect_done(EXECUTE(f, 0x0f, 0x01, 0xf8));
     assert_int_equal(s->seg[SEG_GS].base, 0x1111);
     assert_int_equal(s->msr.kernel_gs_base, 0x2222);
-    uint64_t before = f->cpu.cycles;
+    uint64_t before = f->cpu.account.now;
     expect_done(EXECUTE(f, 0xf4));
     assert_int_equal(s->activity_state, ACTIVITY_HLT);
-    assert_int_equal(f->cpu.cycles - before, f->profile.cost.system_instruction.cycles);
+    assert_int_equal(f->cpu.account.now - before, f->profile.cost.system_instruction.cycles);
     fixture_free(f);
 }
 

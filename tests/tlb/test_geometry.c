@@ -108,7 +108,7 @@ static void any_number_of_sets(void **state)
     (void)state;
     mmu_free(&f->mmu);
     f->profile.tlb.main_4k_2m = (struct tlb_array_geometry){12, 1, ""};
-    assert_true(mmu_init(&f->mmu, &f->profile, &f->mem, &f->trace, &f->cycles));
+    assert_true(mmu_init(&f->mmu, &f->profile, &f->mem, &f->trace, &f->account));
     f->mmu.outer = (struct mmu_outer_cache){fixture_drop_page, fixture_drop_all, f};
     apply(f);
     for (uint64_t page = 0; page < 12; page++)

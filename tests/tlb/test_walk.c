@@ -21,7 +21,7 @@ static void four_level_4k(void **state)
     assert_int_equal(f->at.page_bits, 12);
     assert_int_equal(f->miss.b, 4); /* PML4E, PDPTE, PDE, PTE */
     assert_int_equal(f->miss.cost, 48);
-    assert_int_equal(f->cycles, 48);
+    assert_int_equal(f->account.now, 48);
     assert_int_equal(f->miss.code, TRACE_MAPPING_LINEAR);
     reaches(f, 0x7f0012345001, MMU_READ, SUPERVISOR, 0x5001);
     assert_int_equal(f->hits, 1);
@@ -149,7 +149,7 @@ static void peek_changes_nothing(void **state)
     assert_int_equal(mmu_peek(&f->mmu, 0x2000, &physical), MMU_PAGE_FAULT);
     assert_int_equal(get64(f, pte), 0x5000 | P);
     assert_int_equal(get64(f, entry_at(f, 0x800000, 0x5000, 0, 0)), 0x5000 | ER | EW | EX | EWB);
-    assert_int_equal(f->cycles, 0);
+    assert_int_equal(f->account.now, 0);
     assert_int_equal(f->misses + f->flushes, 0);
     fixture_free(f);
 }

@@ -52,7 +52,8 @@ struct fixture {
     struct trace trace;
     struct mmu mmu;
     struct mmu_regime regime;
-    uint64_t cycles, next_table;
+    struct cycle_account account;
+    uint64_t next_table;
     unsigned hits, misses, flushes, page_drops, full_drops;
     struct trace_event miss, flush; /* the last ones */
     uint64_t dropped_linear;
@@ -112,7 +113,7 @@ static inline void fixture_start(struct fixture *f)
                                .mmio_write = fixture_mmio_write};
     assert_non_null(f->mem.ram);
     f->trace = (struct trace){.wanted = ~0u, .emit = fixture_emit, .observer = f};
-    assert_true(mmu_init(&f->mmu, &f->profile, &f->mem, &f->trace, &f->cycles));
+    assert_true(mmu_init(&f->mmu, &f->profile, &f->mem, &f->trace, &f->account));
     f->mmu.outer = (struct mmu_outer_cache){fixture_drop_page, fixture_drop_all, f};
     f->next_table = 0x100000;
 }

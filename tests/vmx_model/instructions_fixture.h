@@ -74,7 +74,7 @@ struct fixture {
     struct trace trace;
     struct mmu mmu;
     struct vmx vmx;
-    uint64_t cycles;
+    struct cycle_account account;
     unsigned event_count;
     struct trace_event events[EVENTS];
 };
@@ -161,11 +161,11 @@ static inline struct fixture *fixture_new(void)
     phys_write(&f->mem, VMCS_A, REVISION, 4);
     phys_write(&f->mem, VMCS_B, REVISION, 4);
     fixture_64bit_state(&f->state);
-    assert_true(mmu_init(&f->mmu, &f->profile, &f->mem, &f->trace, &f->cycles));
+    assert_true(mmu_init(&f->mmu, &f->profile, &f->mem, &f->trace, &f->account));
     regime = (struct mmu_regime){
         .cr0 = f->state.cr0, .cr3 = f->state.cr3, .cr4 = f->state.cr4, .efer = f->state.msr.efer};
     mmu_set_regime(&f->mmu, &regime);
-    vmx_init(&f->vmx, &f->state, &f->mmu, &f->mem, &f->profile, &f->trace, &f->cycles, &fixture_ops, f);
+    vmx_init(&f->vmx, &f->state, &f->mmu, &f->mem, &f->profile, &f->trace, &f->account, &fixture_ops, f);
     return f;
 }
 

@@ -163,11 +163,11 @@ static void preemption_timer(void **state)
     assert_int_equal(vmx_next_deadline(&b.vmx), 1088 - 3);
     struct vm_exit exit;
     assert_false(vmx_pending_exit(&b.vmx, &exit));
-    b.cycles = 1056 - 3; /* two changes: TSC 1024 and 1056 */
+    b.account.now = 1056 - 3; /* two changes: TSC 1024 and 1056 */
     assert_int_equal(vmx_preemption_timer_left(&b.vmx), 1);
-    b.cycles = 1084;
+    b.account.now = 1084;
     assert_false(vmx_pending_exit(&b.vmx, &exit));
-    b.cycles = 1085;
+    b.account.now = 1085;
     assert_true(vmx_pending_exit(&b.vmx, &exit));
     assert_int_equal(exit.reason, EXIT_REASON_PREEMPTION_TIMER_EXPIRED);
     bench_exit(&b, &exit);
@@ -186,7 +186,7 @@ static void preemption_timer_value_is_saved_by_its_control(void **state)
             b.vmx.vmcs.primary_vm_exit_controls |= EXIT_SAVE_PREEMPTION_TIMER_VALUE;
         b.vmx.vmcs.vmx_preemption_timer_value = 100;
         bench_enter(&b); /* TSC 1000; >> 5 is 31 */
-        b.cycles = 1000 + 320;
+        b.account.now = 1000 + 320;
         bench_exit(&b, &(struct vm_exit){.reason = EXIT_REASON_CPUID});
         /* the exit's own time counts */
         const uint32_t counted = (1320 + COST_EXIT) / 32 - 31;
@@ -208,7 +208,7 @@ static void preemption_timer_of_0(void **state)
     b.vmx.injection_valid = false; /* delivered */
     assert_true(vmx_pending_exit(&b.vmx, &exit));
     assert_int_equal(exit.reason, EXIT_REASON_PREEMPTION_TIMER_EXPIRED);
-    assert_int_equal(vmx_next_deadline(&b.vmx), b.cycles);
+    assert_int_equal(vmx_next_deadline(&b.vmx), b.account.now);
     b.state.activity_state = ACTIVITY_WAIT_FOR_SIPI;
     assert_false(vmx_pending_exit(&b.vmx, &exit));
     assert_int_equal(vmx_next_deadline(&b.vmx), UINT64_MAX);

@@ -135,12 +135,12 @@ static void instructions_that_are_not_advertised(void **unused)
 static void cost_and_trace(void **unused)
 {
     struct fixture *f = fixture_in_vmx();
-    uint64_t before = f->cycles;
+    uint64_t before = f->account.now;
 
     (void)unused;
     f->state.gpr[GPR_RAX] = 0x7ffe; /* no such field */
     assert_fails_invalid(f, fixture_execute_register(f, INSN_VMREAD));
-    assert_int_equal(f->cycles, before + 30);
+    assert_int_equal(f->account.now, before + 30);
     assert_succeeds(f, fixture_execute_pointer(f, INSN_VMPTRLD, VMCS_A));
     assert_fails(f, fixture_execute_register(f, INSN_VMREAD), 12);
     assert_event(fixture_execute_register(f, INSN_VMPTRLD), VECTOR_UD);

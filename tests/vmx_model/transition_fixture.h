@@ -42,7 +42,7 @@ struct bench {
     struct mmu mmu;
     struct trace trace;
     struct vmx vmx;
-    uint64_t cycles;
+    struct cycle_account account;
     struct trace_event event[64];
     unsigned events;
     unsigned explanations;
@@ -151,8 +151,8 @@ static inline void bench_setup(struct bench *b, void (*make)(struct fixture *))
     p->cost.msr_list_entry.cycles = COST_MSR;
     b->trace = (struct trace){.wanted = UINT32_MAX, .emit = bench_emit, .observer = b};
     bench_host_state(&b->state);
-    assert_true(mmu_init(&b->mmu, p, &b->f.mem, &b->trace, &b->cycles));
-    vmx_init(&b->vmx, &b->state, &b->mmu, &b->f.mem, p, &b->trace, &b->cycles, &bench_ops, b);
+    assert_true(mmu_init(&b->mmu, p, &b->f.mem, &b->trace, &b->account));
+    vmx_init(&b->vmx, &b->state, &b->mmu, &b->f.mem, p, &b->trace, &b->account, &bench_ops, b);
     b->vmx.on = true;
     b->vmx.current_vmcs = FIXTURE_VMCS;
     b->vmx.vmcs = b->f.vmcs;

@@ -4,7 +4,7 @@
 
 static bool preemption_timer_expired(const struct vmx *vmx)
 {
-    return vmx->preemption_timer_on && *vmx->cycles >= vmx->preemption_deadline;
+    return vmx->preemption_timer_on && vmx->account->now >= vmx->preemption_deadline;
 }
 
 static bool is_blocked_by_sti_or_mov_ss(const struct cpu_state *s)

@@ -18,6 +18,7 @@ struct vmx_instruction {
     uint16_t cost;                            /* offset in struct cpu_costs */
     uint8_t flags;
     uint8_t trace; /* enum trace_vmx_instruction */
+    uint8_t cause; /* enum cycle_cause */
     bool free;     /* VMLAUNCH, VMRESUME: the entry charges for itself */
 };
 
@@ -35,21 +36,22 @@ static bool invvpid_supported(const struct vmx *vmx)
 }
 
 #define COST(field) offsetof(struct cpu_costs, field)
+#define BOTH(name) TRACE_##name, CYCLES_##name
 
 /* clang-format off */
 static const struct vmx_instruction instructions[] = {
-    [INSN_VMXON]    = {vmx_instruction_vmxon,    NULL,              COST(vmxon),              MEMORY_ONLY | OUTSIDE_VMX, TRACE_VMXON,    false},
-    [INSN_VMXOFF]   = {vmx_instruction_vmxoff,   NULL,              COST(vmxon),              0,                         TRACE_VMXOFF,   false},
-    [INSN_VMCLEAR]  = {vmx_instruction_vmclear,  NULL,              COST(vmclear),            MEMORY_ONLY,               TRACE_VMCLEAR,  false},
-    [INSN_VMPTRLD]  = {vmx_instruction_vmptrld,  NULL,              COST(vmptrld),            MEMORY_ONLY | NO_PREFIX,   TRACE_VMPTRLD,  false},
-    [INSN_VMPTRST]  = {vmx_instruction_vmptrst,  NULL,              COST(system_instruction), MEMORY_ONLY | NO_PREFIX,   TRACE_VMPTRST,  false},
-    [INSN_VMREAD]   = {vmx_instruction_vmread,   NULL,              COST(vmread),             NO_PREFIX,                 TRACE_VMREAD,   false},
-    [INSN_VMWRITE]  = {vmx_instruction_vmwrite,  NULL,              COST(vmwrite),            NO_PREFIX,                 TRACE_VMWRITE,  false},
-    [INSN_VMLAUNCH] = {vmx_instruction_vmlaunch, NULL,              COST(vm_entry),           0,                         TRACE_VMLAUNCH, true},
-    [INSN_VMRESUME] = {vmx_instruction_vmlaunch, NULL,              COST(vm_entry),           0,                         TRACE_VMRESUME, true},
-    [INSN_VMCALL]   = {vmx_instruction_vmcall,   NULL,              COST(system_instruction), EXITS_IN_ANY_MODE,         TRACE_VMCALL,   false},
-    [INSN_INVEPT]   = {vmx_instruction_invept,   invept_supported,  COST(invept),             MEMORY_ONLY,               TRACE_INVEPT,   false},
-    [INSN_INVVPID]  = {vmx_instruction_invvpid,  invvpid_supported, COST(invvpid),            MEMORY_ONLY,               TRACE_INVVPID,  false},
+    [INSN_VMXON]    = {vmx_instruction_vmxon,    NULL,              COST(vmxon),              MEMORY_ONLY | OUTSIDE_VMX, BOTH(VMXON),    false},
+    [INSN_VMXOFF]   = {vmx_instruction_vmxoff,   NULL,              COST(vmxon),              0,                         BOTH(VMXOFF),   false},
+    [INSN_VMCLEAR]  = {vmx_instruction_vmclear,  NULL,              COST(vmclear),            MEMORY_ONLY,               BOTH(VMCLEAR),  false},
+    [INSN_VMPTRLD]  = {vmx_instruction_vmptrld,  NULL,              COST(vmptrld),            MEMORY_ONLY | NO_PREFIX,   BOTH(VMPTRLD),  false},
+    [INSN_VMPTRST]  = {vmx_instruction_vmptrst,  NULL,              COST(system_instruction), MEMORY_ONLY | NO_PREFIX,   BOTH(VMPTRST),  false},
+    [INSN_VMREAD]   = {vmx_instruction_vmread,   NULL,              COST(vmread),             NO_PREFIX,                 BOTH(VMREAD),   false},
+    [INSN_VMWRITE]  = {vmx_instruction_vmwrite,  NULL,              COST(vmwrite),            NO_PREFIX,                 BOTH(VMWRITE),  false},
+    [INSN_VMLAUNCH] = {vmx_instruction_vmlaunch, NULL,              COST(vm_entry),           0,                         BOTH(VMLAUNCH), true},
+    [INSN_VMRESUME] = {vmx_instruction_vmlaunch, NULL,              COST(vm_entry),           0,                         BOTH(VMRESUME), true},
+    [INSN_VMCALL]   = {vmx_instruction_vmcall,   NULL,              COST(system_instruction), EXITS_IN_ANY_MODE,         BOTH(VMCALL),   false},
+    [INSN_INVEPT]   = {vmx_instruction_invept,   invept_supported,  COST(invept),             MEMORY_ONLY,               BOTH(INVEPT),   false},
+    [INSN_INVVPID]  = {vmx_instruction_invvpid,  invvpid_supported, COST(invvpid),            MEMORY_ONLY,               BOTH(INVVPID),  false},
     /* VMFUNC has no row, so that it is #UD: "enable VM functions" is not advertised (SDM "VM Functions"). */
 };
 /* clang-format on */
@@ -127,7 +129,7 @@ static void report(const struct vmx *vmx, const struct vmx_instruction *row,
                                                  .code = row->trace,
                                                  .a = result_of(vmx, outcome),
                                                  .cost = cost,
-                                                 .cycles = *vmx->cycles});
+                                                 .cycles = vmx->account->now});
 }
 
 struct cpu_outcome vmx_execute(struct vmx *vmx, const struct insn *insn)
@@ -144,7 +146,7 @@ struct cpu_outcome vmx_execute(struct vmx *vmx, const struct insn *insn)
         if (!row->free && outcome.kind == OUTCOME_DONE)
             cost = cost_of(vmx, row);
     }
-    *vmx->cycles += cost;
+    cycles_charge(vmx->account, (enum cycle_cause)row->cause, cost);
     /* A VM exit of the guest's instruction, or an EPT violation, is told by the exit's own event. */
     if (outcome.kind != OUTCOME_VM_EXIT && trace_wants(vmx->trace, TRACE_VMX_INSTRUCTION))
         report(vmx, row, &outcome, cost);

@@ -24,6 +24,7 @@ struct execute_row {
     execute_check *check;   /* may be null */
     uint16_t feature;       /* enum cpu_feature that it comes with, plus 1; 0: always there */
     uint16_t cost;          /* offset in struct cpu_costs of what the effect costs */
+    uint8_t cause;          /* enum cycle_cause */
     uint8_t flags;          /* enum execute_flags */
 };
 
