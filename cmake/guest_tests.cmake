@@ -1,11 +1,14 @@
 # Guest tests: each tests/guests/NAME.c (with NAME.S beside it, if there is one) is an image that vtsim runs twice; lines
 # "expect: ..." in it say what must come of it (tests/guests/run.sh). NAME.expect does the same for an example of that name.
+# tests/digests has the digest of each one's statistics.
 set(VTSIM_GUEST_SHARED tests/guests/common/trap.c tests/guests/common/trap.S ${VTSIM_GUEST_VMX})
 
-function(vtsim_guest_test name image expectations)
-  add_test(NAME guest.${name}
-           COMMAND bash ${PROJECT_SOURCE_DIR}/tests/guests/run.sh $<TARGET_FILE:vtsim> ${image} ${expectations})
-  set_tests_properties(guest.${name} PROPERTIES TIMEOUT 120 LABELS guest)
+# The compiler that made the image: another one makes another image, whose digest is not recorded.
+function(vtsim_guest_test name image expectations label)
+  add_test(NAME ${name}
+           COMMAND bash ${PROJECT_SOURCE_DIR}/tests/guests/run.sh $<TARGET_FILE:vtsim> ${image} ${expectations}
+                   ${PROJECT_SOURCE_DIR}/tests/digests/${name} ${CMAKE_C_COMPILER_ID}-${CMAKE_C_COMPILER_VERSION})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 120 LABELS "guest;${label}")
 endfunction()
 
 file(GLOB VTSIM_GUEST_TESTS CONFIGURE_DEPENDS tests/guests/*.c)
@@ -18,20 +21,46 @@ foreach(source ${VTSIM_GUEST_TESTS})
   vtsim_guest(guest.${name} OUTPUT tests/guests SOURCES ${sources})
   target_include_directories(guest.${name} PRIVATE tests/guests/common)
   set_target_properties(guest.${name} PROPERTIES OUTPUT_NAME ${name})
-  vtsim_guest_test(${name} $<TARGET_FILE:guest.${name}> ${source})
+  vtsim_guest_test(guest.${name} $<TARGET_FILE:guest.${name}> ${source} programs)
 endforeach()
 
 file(GLOB VTSIM_EXAMPLE_TESTS CONFIGURE_DEPENDS tests/guests/*.expect)
 foreach(expectations ${VTSIM_EXAMPLE_TESTS})
   get_filename_component(name ${expectations} NAME_WE)
-  vtsim_guest_test(${name} $<TARGET_FILE:${name}> ${expectations})
+  vtsim_guest_test(guest.${name} $<TARGET_FILE:${name}> ${expectations} examples)
 endforeach()
 
 # examples/probe on every processor: tests/guests/probe/CPU.expect says what it must find.
 file(GLOB VTSIM_PROBE_TESTS CONFIGURE_DEPENDS tests/guests/probe/*.expect)
 foreach(expectations ${VTSIM_PROBE_TESTS})
   get_filename_component(name ${expectations} NAME_WE)
-  vtsim_guest_test(probe_${name} $<TARGET_FILE:probe> ${expectations})
+  vtsim_guest_test(guest.probe_${name} $<TARGET_FILE:probe> ${expectations} examples)
 endforeach()
 add_test(NAME guest.published_figures COMMAND bench_profiles)
 set_tests_properties(guest.published_figures PROPERTIES TIMEOUT 120 LABELS guest)
+
+# The core conformance suite: tests/core/conformance/ROOM/ITEM.c (with ITEM.S beside it).
+set(VTSIM_LAB ${PROJECT_SOURCE_DIR}/tests/core/conformance/common)
+file(GLOB VTSIM_CONFORMANCE_ITEMS CONFIGURE_DEPENDS tests/core/conformance/*/*.c)
+list(FILTER VTSIM_CONFORMANCE_ITEMS EXCLUDE REGEX "conformance/common/")
+foreach(source ${VTSIM_CONFORMANCE_ITEMS})
+  get_filename_component(name ${source} NAME_WE)
+  get_filename_component(room ${source} DIRECTORY)
+  file(STRINGS ${source} bits REGEX "conformance-bits: 32")
+  set(sources ${source} ${VTSIM_LAB}/lab.c ${VTSIM_LAB}/print.c)
+  if(EXISTS ${room}/${name}.S)
+    list(APPEND sources ${room}/${name}.S)
+  endif()
+  if(bits)
+    vtsim_guest(conformance.${name} BITS32 OUTPUT tests/conformance SOURCES ${sources} ${VTSIM_LAB}/lab32.S)
+  else()
+    vtsim_guest(conformance.${name} OUTPUT tests/conformance SOURCES ${sources} ${VTSIM_LAB}/lab64.S)
+  endif()
+  target_include_directories(conformance.${name} PRIVATE ${VTSIM_LAB})
+  set_target_properties(conformance.${name} PROPERTIES OUTPUT_NAME ${name})
+  vtsim_guest_test(conformance.${name} $<TARGET_FILE:conformance.${name}> ${source} conformance)
+endforeach()
+
+# docs/coverage.md is what docs/coverage/ makes.
+add_test(NAME docs.coverage COMMAND bash ${PROJECT_SOURCE_DIR}/docs/coverage/generate.sh $<TARGET_FILE:vtsim> --check)
+set_tests_properties(docs.coverage PROPERTIES TIMEOUT 60 LABELS cli)
