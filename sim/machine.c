@@ -8,6 +8,7 @@
 
 #include "sim/boot/acpi.h"
 #include "sim/boot/boot.h"
+#include "sim/cpu/features.h"
 
 enum { DEFAULT_DEBUG_EXIT_PORT = 0xf4, DEFAULT_DEBUG_EXIT_SIZE = 4 };
 
@@ -95,6 +96,8 @@ static void open_platform(struct machine *m)
     config.ram_low = m->mem.low_size;
     config.ram_high = m->mem.high_size;
     config.physical_address_bits = m->cpu.profile->physical_address_bits;
+    config.x2apic = cpu_has_feature(m->cpu.profile, FEATURE_X2APIC);
+    config.tsc_deadline = cpu_has_feature(m->cpu.profile, FEATURE_TSC_DEADLINE);
     config.debug_exit_port = o->debug_exit_port ? o->debug_exit_port : DEFAULT_DEBUG_EXIT_PORT;
     config.debug_exit_size = o->debug_exit_size ? o->debug_exit_size : DEFAULT_DEBUG_EXIT_SIZE;
     const struct platform_host host = {.now = &m->cpu.account.now,

@@ -28,6 +28,8 @@ enum cpuid_register { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX };
     X(SSE, 1, EDX, 25)                                                                                       \
     X(MONITOR, 1, ECX, 3)                                                                                    \
     X(VMX, 1, ECX, 5)                                                                                        \
+    X(EIST, 1, ECX, 7)                                                                                       \
+    X(XTPR, 1, ECX, 14)                                                                                      \
     X(PCID, 1, ECX, 17)                                                                                      \
     X(X2APIC, 1, ECX, 21)                                                                                    \
     X(TSC_DEADLINE, 1, ECX, 24)                                                                              \

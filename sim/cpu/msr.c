@@ -113,6 +113,9 @@ static const struct msr_row rows[] = {
     STATE(0x176, "IA32_SYSENTER_EIP", FEATURE_SEP, sysenter_eip, 0, canonical),
     CONSTANT(0x179, "IA32_MCG_CAP", FEATURE_MCA, 0), /* no banks, no IA32_MCG_CTL */
     STORED(0x17a, "IA32_MCG_STATUS", FEATURE_MCA, ~7ull, no_reserved_bits),
+    /* One performance state: the ratio of 3 GHz to a bus clock of 100 MHz (assumed). Requests change nothing. */
+    CONSTANT(0x198, "IA32_PERF_STATUS", FEATURE_EIST, 30 << 8),
+    STORED(0x199, "IA32_PERF_CTL", FEATURE_EIST, ~0xffffull, no_reserved_bits),
     SPECIAL(MSR_MISC_ENABLE, MSR_MISC_ENABLE, "IA32_MISC_ENABLE", MSR_ALWAYS, msr_read_misc_enable,
             msr_write_misc_enable),
     STATE(MSR_DEBUGCTL, "IA32_DEBUGCTL", MSR_ALWAYS, debugctl, ~(DEBUGCTL_LBR | DEBUGCTL_BTF),
@@ -221,7 +224,10 @@ void msr_reset(struct cpu *cpu)
     memset(msr, 0, sizeof(*msr));
     msr->pat = 0x0007040600070406ull;
     msr->apic_base = 0xfee00000u | APIC_BASE_ENABLE | (cpu->processor == 0 ? APIC_BASE_BSP : 0);
-    msr->misc_enable = MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_BTS_UNAVAILABLE | MISC_ENABLE_PEBS_UNAVAILABLE;
+    msr->misc_enable = MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_THERMAL_CONTROL | MISC_ENABLE_BTS_UNAVAILABLE |
+                       MISC_ENABLE_PEBS_UNAVAILABLE;
+    if (cpu_has_feature(cpu->profile, FEATURE_EIST))
+        msr->misc_enable |= MISC_ENABLE_EIST;
     if (cpu_has_feature(cpu->profile, FEATURE_MONITOR))
         msr->misc_enable |= MISC_ENABLE_MONITOR;
 }

@@ -116,17 +116,27 @@ bool msr_read_misc_enable(struct cpu *cpu, uint32_t index, uint64_t *value)
 }
 
 /* SDM volume 4, IA32_MISC_ENABLE. The "unavailable" bits are read-only; bits of features that are not there
- * are reserved. */
+ * are reserved. Thermal control, SpeedStep and xTPR messages are kept and change nothing: the processor never
+ * gets hot, has one performance state and no system bus. */
 bool msr_write_misc_enable(struct cpu *cpu, uint32_t index, uint64_t value)
 {
+    static const struct {
+        uint64_t bit;
+        enum cpu_feature feature;
+    } optional[] = {
+        {MISC_ENABLE_EIST, FEATURE_EIST},
+        {MISC_ENABLE_MONITOR, FEATURE_MONITOR},
+        {MISC_ENABLE_XTPR_DISABLE, FEATURE_XTPR},
+        {MISC_ENABLE_XD_DISABLE, FEATURE_NX},
+    };
     const uint64_t read_only = MISC_ENABLE_BTS_UNAVAILABLE | MISC_ENABLE_PEBS_UNAVAILABLE;
-    uint64_t allowed = MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_LIMIT_CPUID | read_only;
+    uint64_t allowed =
+        MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_THERMAL_CONTROL | MISC_ENABLE_LIMIT_CPUID | read_only;
 
     (void)index;
-    if (cpu_has_feature(cpu->profile, FEATURE_MONITOR))
-        allowed |= MISC_ENABLE_MONITOR;
-    if (cpu_has_feature(cpu->profile, FEATURE_NX))
-        allowed |= MISC_ENABLE_XD_DISABLE;
+    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++)
+        if (cpu_has_feature(cpu->profile, optional[i].feature))
+            allowed |= optional[i].bit;
     if (value & ~allowed)
         return false;
     cpu->state.msr.misc_enable = value | read_only;

@@ -130,6 +130,46 @@ static void test_efer(void **unused)
     fixture_free(f);
 }
 
+/* SDM volume 4, IA32_MISC_ENABLE: which bits there are follows CPUID; two are read-only. */
+static void test_misc_enable(void **unused)
+{
+    struct fixture *f = fixture_new("skylake");
+    const uint64_t all = 0x400c50809, unavailable = 0x1800;
+    uint64_t value;
+
+    (void)unused;
+    assert_true(cpu_read_msr(&f->cpu, 0x1a0, &value));
+    assert_int_equal(value, 0x51809); /* fast strings, thermal control, SpeedStep, MONITOR */
+    assert_true(cpu_write_msr(&f->cpu, 0x1a0, all));
+    assert_true(cpu_read_msr(&f->cpu, 0x1a0, &value));
+    assert_int_equal(value, all | unavailable);
+    assert_true(cpu_write_msr(&f->cpu, 0x1a0, 0));
+    assert_true(cpu_read_msr(&f->cpu, 0x1a0, &value));
+    assert_int_equal(value, unavailable);
+    for (unsigned bit = 0; bit < 64; bit++)
+        assert_int_equal(cpu_write_msr(&f->cpu, 0x1a0, 1ull << bit), (all | unavailable) >> bit & 1);
+    fixture_free(f);
+}
+
+/* SDM volume 3B, "Enhanced Intel SpeedStep Technology": a request is kept, the state stays. */
+static void test_performance_state(void **unused)
+{
+    struct fixture *f = fixture_new("skylake");
+    uint64_t before, value;
+
+    (void)unused;
+    assert_true(cpu_read_msr(&f->cpu, 0x198, &before));
+    assert_int_equal(before, 0x1e00);
+    assert_false(cpu_write_msr(&f->cpu, 0x198, before));
+    assert_true(cpu_write_msr(&f->cpu, 0x199, 0x0800));
+    assert_true(cpu_read_msr(&f->cpu, 0x199, &value));
+    assert_int_equal(value, 0x0800);
+    assert_true(cpu_read_msr(&f->cpu, 0x198, &value));
+    assert_int_equal(value, before);
+    assert_false(cpu_write_msr(&f->cpu, 0x199, 0x10000));
+    fixture_free(f);
+}
+
 /* SDM volume 3C, "Enabling and Entering VMX Operation". */
 static void test_feature_control_locks(void **unused)
 {
@@ -195,6 +235,8 @@ int main(void)
         cmocka_unit_test(test_written_values),
         cmocka_unit_test(test_existence_follows_profile),
         cmocka_unit_test(test_storage),
+        cmocka_unit_test(test_misc_enable),
+        cmocka_unit_test(test_performance_state),
         cmocka_unit_test(test_efer),
         cmocka_unit_test(test_feature_control_locks),
         cmocka_unit_test(test_time_stamp_counter),

@@ -73,7 +73,7 @@ static void refused(void **unused)
     } rows[] = {
         {"itanium", "no processor profile \"itanium\""},
         {"sky", "no processor profile \"sky\""},
-        {"skylake,", "these are: la57, pcid, invpcid, smep, smap, 1g-pages"},
+        {"skylake,", "these are: la57, pcid, invpcid, smep, smap, x2apic, tsc-deadline, 1g-pages"},
         {"skylake,la57", "'la57' is no feature"},
         {"skylake,-la5", "'-la5' is no feature"},
         {"skylake,-la57,-avx", "'-avx' is no feature"},
@@ -100,6 +100,11 @@ static void a_processor_without(void **unused)
     assert_false(cpu_write_msr(&f->cpu, 0xc0000082, 1ull << 47));
     fixture_protected(f, 0);
     expect_fault(cpu_write_cr4(&f->cpu, CR4_LA57), VECTOR_GP);
+    fixture_free(f);
+    f = fixture_new("skylake,-x2apic,-tsc-deadline");
+    assert_false(cpu_write_msr(&f->cpu, 0x1b, 0xfee00d00)); /* IA32_APIC_BASE.EXTD */
+    assert_false(cpu_write_msr(&f->cpu, 0x6e0, 1));         /* IA32_TSC_DEADLINE */
+    assert_false(cpu_write_msr(&f->cpu, 0x80b, 0));         /* x2APIC EOI */
     fixture_free(f);
 }
 

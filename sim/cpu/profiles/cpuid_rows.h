@@ -14,8 +14,10 @@
 #define CPUID1_PCLMULQDQ (1u << 1)
 #define CPUID1_MONITOR (1u << 3)
 #define CPUID1_VMX (1u << 5)
+#define CPUID1_EIST (1u << 7)
 #define CPUID1_SSSE3 (1u << 9)
 #define CPUID1_CX16 (1u << 13)
+#define CPUID1_XTPR (1u << 14)
 #define CPUID1_PCID (1u << 17)
 #define CPUID1_SSE4_1 (1u << 19)
 #define CPUID1_SSE4_2 (1u << 20)
@@ -27,7 +29,8 @@
 #define CPUID1_RDRAND (1u << 30)
 
 /* What each generation has of them. */
-#define CPUID1_PRESCOTT (CPUID1_SSE3 | CPUID1_MONITOR | CPUID1_VMX | CPUID1_CX16)
+#define CPUID1_PRESCOTT                                                                                      \
+    (CPUID1_SSE3 | CPUID1_MONITOR | CPUID1_VMX | CPUID1_EIST | CPUID1_CX16 | CPUID1_XTPR)
 #define CPUID1_MEROM (CPUID1_PRESCOTT | CPUID1_SSSE3)
 #define CPUID1_PENRYN (CPUID1_MEROM | CPUID1_SSE4_1)
 #define CPUID1_NEHALEM (CPUID1_PENRYN | CPUID1_SSE4_2 | CPUID1_POPCNT)

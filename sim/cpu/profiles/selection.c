@@ -32,6 +32,8 @@ static const struct removable {
     {"invpcid", FEATURE_INVPCID, FLAG(has_invpcid), 0, SECONDARY_ENABLE_INVPCID, 0, 0},
     {"smep", FEATURE_SMEP, FLAG(has_smep), CR4_SMEP, 0, 0, 0},
     {"smap", FEATURE_SMAP, FLAG(has_smap), CR4_SMAP, 0, 0, 0},
+    {"x2apic", FEATURE_X2APIC, NO_FLAG, 0, 0, 0, 0},
+    {"tsc-deadline", FEATURE_TSC_DEADLINE, NO_FLAG, 0, 0, 0, 0},
     {"1g-pages", FEATURE_PAGE_1G, FLAG(has_1g_pages), 0, 0, EPT_CAP_PAGE_1G, 0},
 };
 
