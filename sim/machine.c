@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sim/boot/acpi.h"
+#include "sim/boot/bios.h"
 #include "sim/boot/boot.h"
 #include "sim/cpu/features.h"
 
@@ -107,6 +108,8 @@ static void open_platform(struct machine *m)
     platform_init(&m->platform, &config, &host);
     platform_bus(&m->platform, &m->bus);
     platform_attach_memory(&m->platform, &m->mem);
+    if (o->firmware == FIRMWARE_PC)
+        platform_start_bios_timer(&m->platform);
 }
 
 bool machine_open(struct machine *m, const struct machine_options *options, struct machine_result *result)
@@ -193,6 +196,8 @@ static bool load(struct machine *m)
     struct boot_result boot;
     char *copies = NULL;
     bool loaded = split_modules(o, &modules, &copies);
+    if (o->firmware == FIRMWARE_PC)
+        bios_write(&m->mem);
     if (loaded) {
         const struct boot_options options = {
             .image_path = o->image, .append = o->append, .modules = modules, .module_count = o->module_count};

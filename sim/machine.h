@@ -12,6 +12,11 @@
 #include "vtsim/cycles.h"
 #include "vtsim/trace.h"
 
+enum machine_firmware {
+    FIRMWARE_NONE, /* vectors and timer as the image sets them up */
+    FIRMWARE_PC,   /* what a BIOS leaves for real mode: sim/boot/bios.h, platform_start_bios_timer */
+};
+
 enum machine_serial { SERIAL_STDIO, SERIAL_FILE, SERIAL_NULL };
 
 struct machine_options {
@@ -21,6 +26,7 @@ struct machine_options {
     const char *append;         /* null: none */
     const char *const *modules; /* "file" or "file,command line" */
     size_t module_count;
+    enum machine_firmware firmware;
     enum machine_serial serial;
     const char *serial_path;   /* SERIAL_FILE */
     uint64_t max_cycles;       /* 0: no limit */

@@ -14,7 +14,7 @@ sim/core/       vtsim/ tlb/ sim/core/
 sim/cpu/        vtsim/ tlb/ vmx_model/ sim/cpu/
 sim/platform/   vtsim/ sim/platform/ sim/cpu/cpu.h
 sim/boot/       vtsim/ sim/boot/
-sim/            vtsim/ tlb/ vmx_model/ traces/ sim/machine sim/core/core.h sim/cpu/cpu.h sim/platform/platform.h sim/boot/boot.h sim/boot/acpi.h
+sim/            vtsim/ tlb/ vmx_model/ traces/ sim/machine sim/core/core.h sim/cpu/cpu.h sim/cpu/features.h sim/platform/platform.h sim/boot/boot.h sim/boot/acpi.h sim/boot/bios.h
 sim/cli/        vtsim/ vmx_model/ traces/ sim/cli/ sim/machine.h sim/cpu/features.h sim/cpu/msr.h
 bench/          vtsim/ tlb/ vmx_model/ traces/ sim/core/ sim/cpu/ sim/platform/ sim/boot/ sim/machine bench/ machine.h vmx.h
 examples/       machine.h vmx.h

@@ -157,6 +157,15 @@ static int set_limit(const char *name, const char *value, uint64_t *limit)
     return cli_fail(CLI_USAGE, "%s %s: a number from 1 on is wanted", name, value);
 }
 
+static int set_firmware(void *target, const char *value)
+{
+    struct machine_options *machine = &((struct run_request *)target)->machine;
+    if (strcmp(value, "none") && strcmp(value, "pc"))
+        return cli_fail(CLI_USAGE, "--firmware '%s': it is none or pc", value);
+    machine->firmware = strcmp(value, "pc") ? FIRMWARE_NONE : FIRMWARE_PC;
+    return CLI_OK;
+}
+
 static int set_max_cycles(void *target, const char *value)
 {
     return set_limit("--max-cycles", value, &((struct run_request *)target)->machine.max_cycles);
@@ -264,6 +273,8 @@ const struct cli_option run_options[] = {
     {"mem", "SIZE", "memory, 1M to 64G (a bare number counts MiB); 128M if not given", set_memory},
     {"append", "CMDLINE", "the image's command line", set_append},
     {"module", "FILE[,CMDLINE]", "a boot module; may be repeated", set_module},
+    {"firmware", "none|pc", "pc: vectors, handlers and timer as a PC's BIOS leaves them; none if not given",
+     set_firmware},
     {"serial", "stdio|file:PATH|null", "where the serial port goes; stdio if not given", set_serial},
     {"max-cycles", "N", "end the run after N simulated cycles, status 124", set_max_cycles},
     {"max-instructions", "N", "end the run after about N instructions, status 124", set_max_instructions},

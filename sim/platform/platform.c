@@ -45,6 +45,17 @@ void platform_init(struct platform *p, const struct platform_config *config, con
     *lapic_lvt(&p->lapic, LAPIC_LVT_LINT1) = LINT_NMI;
 }
 
+#define PIT_CHANNEL_0_MODE_2 0x34u /* both bytes of the count, binary */
+#define PIC_MASTER_OPEN (1u << PIT_IRQ | 1u << PIC_CASCADE_LINE)
+
+void platform_start_bios_timer(struct platform *p)
+{
+    platform_port_out(p, PIT_PORT + 3, PIT_CHANNEL_0_MODE_2, 1);
+    platform_port_out(p, PIT_PORT, 0, 1); /* 0 counts as 65536 */
+    platform_port_out(p, PIT_PORT, 0, 1);
+    platform_port_out(p, PIC_MASTER_PORT + 1, 0xff & ~PIC_MASTER_OPEN, 1);
+}
+
 void platform_attach_memory(struct platform *p, struct phys_mem *mem)
 {
     mem->mmio_read = platform_mmio_read;

@@ -93,6 +93,10 @@ struct platform_config platform_default_config(void);
 void platform_init(struct platform *p, const struct platform_config *config,
                    const struct platform_host *host);
 
+/* To be called behind platform_init: what a BIOS has running when it hands over: the PIT's channel 0 at 18.2
+ * Hz (mode 2, 65536 clocks), its line 0 and the cascade open at the 8259s. */
+void platform_start_bios_timer(struct platform *p);
+
 /* Fills the processor's view of the platform. */
 void platform_bus(struct platform *p, struct cpu_bus *bus);
 /* Sets the callbacks for everything that is not RAM. */

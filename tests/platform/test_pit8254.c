@@ -176,6 +176,29 @@ static void test_bcd_is_refused(void **state)
     assert_non_null(strstr(f.p.stop_text, "BCD"));
 }
 
+/* What --firmware pc starts: vector 8 each 65536 clocks, no other line open. */
+static void test_bios_timer(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    platform_start_bios_timer(&f.p);
+    for (unsigned line = 0; line < 16; line++)
+        if (line != 2)
+            assert_int_equal(platform_irq_masked(&f.p, line), line != 0);
+    f.now = 65535 * 1000;
+    platform_sync(&f.p);
+    assert_false(platform_interrupt_pending(&f.p));
+    for (unsigned tick = 1; tick <= 3; tick++) {
+        f.now = 65536ull * 1000 * tick + 2000; /* the count is loaded one clock after it is written */
+        platform_sync(&f.p);
+        assert_true(platform_interrupt_pending(&f.p));
+        assert_int_equal(platform_interrupt_acknowledge(&f.p), 8);
+        out8(&f, 0x20, 0x20);
+        assert_false(platform_interrupt_pending(&f.p));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,7 +206,7 @@ int main(void)
         cmocka_unit_test(test_new_count_waits),    cmocka_unit_test(test_square_wave),
         cmocka_unit_test(test_latch_holds),        cmocka_unit_test(test_channel_2_gate),
         cmocka_unit_test(test_one_shot_by_gate),   cmocka_unit_test(test_low_byte_access_and_zero),
-        cmocka_unit_test(test_bcd_is_refused),
+        cmocka_unit_test(test_bcd_is_refused),     cmocka_unit_test(test_bios_timer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
