@@ -1,10 +1,11 @@
 /* ept_walk.c: SDM volume 3C, "EPT Translation Mechanism", "EPT Violations", "Accessed and Dirty Flags for
- * EPT". */
+ * EPT", "Page-Modification Logging". */
 #include "tlb/walk.h"
 
 #define EPT_ACCESSED 0x100ull
 #define EPT_DIRTY 0x200ull
 #define EPT_PRESENT 7ull
+#define PML_ENTRIES 512
 #define GUEST_PHYSICAL_BEYOND_4_LEVELS 0xffff000000000000ull
 
 static const enum tlb_size level_size[3] = {TLB_4K, TLB_2M, TLB_1G};
@@ -34,15 +35,47 @@ struct ept_path {
     unsigned depth;
 };
 
-static void set_flags(const struct walk *walk, struct ept_path *path, bool write)
+/* The flags that the access sets in an entry of the path. */
+static uint64_t wanted_flags(const struct ept_path *path, unsigned i, bool write)
 {
+    return EPT_ACCESSED | (write && i == path->depth - 1 ? EPT_DIRTY : 0);
+}
+
+static bool lacks_flags(const struct ept_path *path, bool write)
+{
+    bool lacks = false;
+    for (unsigned i = 0; i < path->depth; i++)
+        lacks |= (~path->value[i] & wanted_flags(path, i, write)) != 0;
+    return lacks;
+}
+
+/* SDM "Page-Modification Logging": the index counts down, and from 0 to FFFFH. */
+static void log_modification(const struct walk *walk, uint64_t guest_physical)
+{
+    const struct mmu_regime *regime = &walk->mmu->regime;
+    phys_write64(walk->mmu->mem, regime->pml_address + 8u * *regime->pml_index,
+                 guest_physical & TLB_PHYSICAL);
+    --*regime->pml_index;
+}
+
+/* False: a page-modification log-full event; nothing was set. The log is full for accessed flags too. */
+static bool set_flags(const struct walk *walk, struct ept_path *path, uint64_t guest_physical, bool write)
+{
+    const uint16_t *pml_index = walk->mmu->regime.pml_index;
+    if (!lacks_flags(path, write))
+        return true;
+    if (pml_index && *pml_index >= PML_ENTRIES)
+        return false;
+    const bool becomes_dirty = write && !(path->value[path->depth - 1] & EPT_DIRTY);
     for (unsigned i = 0; i < path->depth; i++) {
-        uint64_t flags = EPT_ACCESSED | (write && i == path->depth - 1 ? EPT_DIRTY : 0);
-        if ((path->value[i] & flags) == flags)
-            continue;
-        path->value[i] |= flags;
-        phys_write64(walk->mmu->mem, path->address[i], path->value[i]);
+        const uint64_t value = path->value[i] | wanted_flags(path, i, write);
+        if (value != path->value[i])
+            phys_write64(walk->mmu->mem, path->address[i], value);
+        path->value[i] = value;
     }
+    if (pml_index && becomes_dirty)
+        log_modification(walk, guest_physical);
+    return true;
 }
 
 /* Fills path and page, or says why not. */
@@ -87,7 +120,8 @@ static enum mmu_status ept_walk(struct walk *walk, uint64_t guest_physical, unsi
         return violation(walk, guest_physical, need, page->rights, purpose);
     page->dirty = false;
     if (walk->mmu->tlb->current.ept_accessed_dirty) {
-        set_flags(walk, &path, (need & EPT_NEED_WRITE) != 0);
+        if (!set_flags(walk, &path, guest_physical, (need & EPT_NEED_WRITE) != 0))
+            return MMU_PML_FULL;
         page->dirty = (path.value[path.depth - 1] & EPT_DIRTY) != 0;
     }
     return MMU_OK;
@@ -111,13 +145,22 @@ static bool use_cached(const struct walk *walk, struct tlb_hit hit, uint64_t gue
     return true;
 }
 
+/* Any cached mapping may be left unused. With page-modification logging the dirty flag of the page that a
+ * linear address reaches is looked up in memory once its combined mapping is gone: software that clears the
+ * flag and enters the guest again finds each page logged anew, as on processors that keep guest-physical
+ * mappings for paging structures only (kvm-unit-tests' PML relies on it). */
+static bool looks_for_dirty_flag(const struct walk *walk, enum ept_purpose purpose)
+{
+    return walk->mmu->regime.pml_index && purpose == EPT_FOR_LINEAR_ADDRESS;
+}
+
 enum mmu_status ept_access(struct walk *walk, uint64_t guest_physical, unsigned need,
                            enum ept_purpose purpose, struct ept_page *page)
 {
     struct tlb *tlb = walk->mmu->tlb;
     struct tlb_hit hit;
     bool beyond = (guest_physical & GUEST_PHYSICAL_BEYOND_4_LEVELS) != 0;
-    if (walk->quiet)
+    if (walk->quiet || looks_for_dirty_flag(walk, purpose))
         return ept_walk(walk, guest_physical, need, purpose, page);
     if (!beyond && tlb_find_guest_physical(tlb, guest_physical, &hit) &&
         use_cached(walk, hit, guest_physical, need, page))

@@ -37,7 +37,13 @@ struct mmu_mode {
     bool smap_ignored; /* explicit supervisor access with RFLAGS.AC = 1: user pages may be read and written */
 };
 
-enum mmu_status { MMU_OK, MMU_PAGE_FAULT, MMU_EPT_VIOLATION, MMU_EPT_MISCONFIGURATION };
+enum mmu_status {
+    MMU_OK,
+    MMU_PAGE_FAULT,
+    MMU_EPT_VIOLATION,
+    MMU_EPT_MISCONFIGURATION,
+    MMU_PML_FULL, /* page-modification log-full event: no flag was set, no access made */
+};
 
 struct mmu_translation {
     uint64_t physical; /* host-physical address of the byte */
@@ -61,6 +67,8 @@ struct mmu_regime {
     uint16_t vpid; /* tag: 0 in root operation and with "enable VPID" off */
     bool ept;      /* "enable EPT" is on (non-root only) */
     uint64_t eptp;
+    uint64_t pml_address; /* page-modification log: 512 entries of 8 bytes */
+    uint16_t *pml_index;  /* the VMCS's; null: "enable PML" is off */
 };
 
 /* Callbacks that keep the outer cache a subset. Any may be null. */

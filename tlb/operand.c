@@ -4,6 +4,7 @@
 
 #define EXIT_REASON_EPT_VIOLATION 48u
 #define EXIT_REASON_EPT_MISCONFIGURATION 49u
+#define EXIT_REASON_PML_FULL 62u
 #define QUALIFICATION_LINEAR_VALID (1ull << 7)
 
 /* SDM volume 3A, "Access Rights": explicit accesses; RFLAGS.AC lifts SMAP for supervisor mode. */
@@ -69,6 +70,8 @@ struct cpu_outcome mmu_fault_outcome(enum mmu_status status, const struct mmu_fa
     case MMU_EPT_MISCONFIGURATION:
         exit.reason = EXIT_REASON_EPT_MISCONFIGURATION;
         return outcome_vm_exit(&exit);
+    case MMU_PML_FULL: /* no address is saved, and bits 11:0 of the qualification are undefined */
+        return outcome_vm_exit(&(struct vm_exit){.reason = EXIT_REASON_PML_FULL});
     case MMU_OK:
         break;
     }

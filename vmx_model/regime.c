@@ -19,6 +19,10 @@ void vmx_update_regime(struct vmx *vmx)
         regime.vpid = vmcs_current_vpid(&vmx->vmcs);
         regime.ept = vmcs_ept_enabled(&vmx->vmcs);
         regime.eptp = regime.ept ? vmx->vmcs.ept_pointer : 0;
+        if (vmcs_secondary_controls(&vmx->vmcs) & SECONDARY_ENABLE_PML) {
+            regime.pml_address = vmx->vmcs.pml_address;
+            regime.pml_index = &vmx->vmcs.pml_index;
+        }
     }
     mmu_set_regime(vmx->mmu, &regime);
 }

@@ -27,6 +27,13 @@ static void inject(struct fixture *f, enum cpu_event_type type, uint32_t vector_
         INTERRUPTION_VALID | (uint32_t)type << INTERRUPTION_TYPE_SHIFT | vector_and_bits;
 }
 
+/* Lets the processor have secondary controls, and sets them. */
+static void extend(struct fixture *f, uint32_t controls)
+{
+    f->profile.vmx.procbased_ctls2 |= (uint64_t)controls << 32;
+    f->vmcs.secondary_proc_based_controls |= controls;
+}
+
 /* clang-format off */
 #define MUTATION(rule, base, pass, fail)                                                                     \
     static void rule##_pass(struct fixture *f, struct vmcs *v) { (void)f; (void)v; pass }                    \

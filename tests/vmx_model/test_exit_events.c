@@ -259,6 +259,9 @@ static void nmi_unblocking(void **state)
     exit = (struct vm_exit){.reason = EXIT_REASON_EPT_VIOLATION, .qualification = 0x181};
     vmx_note_nmi_unblocking(&b.vmx, &exit, true);
     assert_int_equal(exit.qualification, 0x1181);
+    exit = (struct vm_exit){.reason = EXIT_REASON_PML_FULL};
+    vmx_note_nmi_unblocking(&b.vmx, &exit, true);
+    assert_int_equal(exit.qualification, 0x1000);
     exit = fault;
     exit.idt_vectoring_information = 0x80000202;
     vmx_note_nmi_unblocking(&b.vmx, &exit, true); /* not defined during event delivery */

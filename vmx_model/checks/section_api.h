@@ -20,6 +20,7 @@ struct check_section {
 /* In the order of the SDM; engine.c walks them in this order. */
 #define CHECK_SECTIONS(X)                                                                                    \
     X(controls_execution)                                                                                    \
+    X(controls_extensions)                                                                                   \
     X(controls_exit)                                                                                         \
     X(controls_entry)                                                                                        \
     X(host_control_registers)                                                                                \

@@ -8,7 +8,7 @@
 
 /* SDM table "Exit Qualification for Debug Exceptions": B3 to B0, BD, BS. */
 #define DEBUG_QUALIFICATION 0x600fu
-#define EPT_VIOLATION_NMI_UNBLOCKING (1u << 12)
+#define QUALIFICATION_NMI_UNBLOCKING (1u << 12)
 
 static uint32_t information_of(const struct cpu_event *event)
 {
@@ -112,8 +112,8 @@ void vmx_note_nmi_unblocking(const struct vmx *vmx, struct vm_exit *exit, bool n
     const bool defined = !(pin & PIN_NMI_EXITING) || (pin & PIN_VIRTUAL_NMIS);
     if (!defined || !nmis_were_blocked || (exit->idt_vectoring_information & INTERRUPTION_VALID))
         return;
-    if (exit->reason == EXIT_REASON_EPT_VIOLATION)
-        exit->qualification |= EPT_VIOLATION_NMI_UNBLOCKING;
+    if (exit->reason == EXIT_REASON_EPT_VIOLATION || exit->reason == EXIT_REASON_PML_FULL)
+        exit->qualification |= QUALIFICATION_NMI_UNBLOCKING;
     else if (exit->reason == EXIT_REASON_EXCEPTION_OR_NMI && !is_double_fault(exit->interruption_information))
         exit->interruption_information |= INTERRUPTION_NMI_UNBLOCKING;
 }

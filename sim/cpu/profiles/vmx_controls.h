@@ -51,6 +51,9 @@
     (SECONDARY_ENABLE_EPT | SECONDARY_DESCRIPTOR_TABLE_EXITING | SECONDARY_ENABLE_RDTSCP |                   \
      SECONDARY_ENABLE_VPID | SECONDARY_WBINVD_EXITING)
 
+/* Secondary controls that a later generation added. */
+#define BROADWELL_ADDED_SECONDARY SECONDARY_ENABLE_PML
+
 /* What the first processors with VT-x had of these (2005): no virtual NMIs, MSR bitmaps or secondary
  * controls; of the state that came later (IA32_PAT, IA32_EFER, the VMX-preemption timer) nothing is saved or
  * loaded. */
