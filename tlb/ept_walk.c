@@ -1,6 +1,6 @@
 /* ept_walk.c: SDM volume 3C, "EPT Translation Mechanism", "EPT Violations", "Accessed and Dirty Flags for
  * EPT", "Page-Modification Logging". */
-#include "tlb/walk.h"
+#include "tlb/room.h"
 
 #define EPT_ACCESSED 0x100ull
 #define EPT_DIRTY 0x200ull
@@ -87,7 +87,7 @@ static enum mmu_status descend(struct walk *walk, uint64_t guest_physical, unsig
     for (unsigned level = 3;; level--) {
         uint64_t address = table | (guest_physical >> (12 + 9 * level) & 511) << 3;
         uint64_t entry = phys_read64(walk->mmu->mem, address);
-        walk->references++;
+        walk_count_ept_reference(walk, address);
         if (!(entry & EPT_PRESENT))
             return violation(walk, guest_physical, need, 0, purpose);
         if (ept_misconfigured(walk->mmu->profile, entry, level))
@@ -165,9 +165,16 @@ enum mmu_status ept_access(struct walk *walk, uint64_t guest_physical, unsigned 
     if (!beyond && tlb_find_guest_physical(tlb, guest_physical, &hit) &&
         use_cached(walk, hit, guest_physical, need, page))
         return MMU_OK;
+    const uint64_t before = walk->ept_cycles;
+    enum trace_flush_cause cause;
     enum mmu_status status = ept_walk(walk, guest_physical, need, purpose, page);
     if (status != MMU_OK)
         return status;
+    if (tlb->guest_physical_ghost_count && tlb_take_guest_physical_ghost(tlb, guest_physical, &cause)) {
+        mmu_account_refill(walk->mmu, cause, TRACE_MAPPING_GUEST_PHYSICAL, guest_physical,
+                           walk->ept_cycles - before);
+        walk->refill_cycles += walk->ept_cycles - before;
+    }
     struct tlb_dropped replaced = {0};
     tlb_drop_guest_physical_address(tlb, guest_physical, &replaced);
     tlb_insert_guest_physical(tlb, guest_physical,

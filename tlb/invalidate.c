@@ -2,7 +2,9 @@
  * invalidate.c: which operation drops what. SDM volume 3C, "Operations that Invalidate Cached Mappings";
  * volume 3A, "Operations that Invalidate TLBs and Paging-Structure Caches".
  *
- * The cycles of an invalidating instruction are charged where it is executed; the event only attributes them.
+ * The cycles of an invalidating instruction are charged where it is executed; here they are only booked. A
+ * flush that comes with something else (MOV CR, VM entry ...) is charged here; what a fault drops costs
+ * nothing by itself.
  */
 #include <stddef.h>
 
@@ -10,22 +12,36 @@
 
 #define COST(field) (offsetof(struct cpu_costs, field) + 1) /* 0: none of its own */
 
-static const uint16_t cost_of_cause[FLUSH_CAUSE_COUNT] = {
-    [FLUSH_MOV_CR3] = COST(mov_cr),          [FLUSH_MOV_CR0] = COST(mov_cr),
-    [FLUSH_MOV_CR4] = COST(mov_cr),          [FLUSH_INVLPG] = COST(invlpg),
-    [FLUSH_INVPCID_ADDRESS] = COST(invlpg),  [FLUSH_INVPCID_SINGLE] = COST(invlpg),
-    [FLUSH_INVPCID_ALL] = COST(invlpg),      [FLUSH_INVPCID_ALL_NONGLOBAL] = COST(invlpg),
-    [FLUSH_INVVPID_ADDRESS] = COST(invvpid), [FLUSH_INVVPID_SINGLE] = COST(invvpid),
-    [FLUSH_INVVPID_ALL] = COST(invvpid),     [FLUSH_INVVPID_SINGLE_NONGLOBAL] = COST(invvpid),
-    [FLUSH_INVEPT_SINGLE] = COST(invept),    [FLUSH_INVEPT_ALL] = COST(invept),
+static const struct {
+    uint16_t cost;
+    bool charged; /* here */
+} cost_of_cause[FLUSH_CAUSE_COUNT] = {
+    [FLUSH_VM_ENTRY] = {COST(tlb_flush), true},
+    [FLUSH_VM_EXIT] = {COST(tlb_flush), true},
+    [FLUSH_MOV_CR3] = {COST(tlb_flush), true},
+    [FLUSH_MOV_CR0] = {COST(tlb_flush), true},
+    [FLUSH_MOV_CR4] = {COST(tlb_flush), true},
+    [FLUSH_EFER] = {COST(tlb_flush), true},
+    [FLUSH_TASK_SWITCH] = {COST(tlb_flush), true},
+    [FLUSH_INVLPG] = {COST(invlpg), false},
+    [FLUSH_INVPCID_ADDRESS] = {COST(invlpg), false},
+    [FLUSH_INVPCID_SINGLE] = {COST(invlpg), false},
+    [FLUSH_INVPCID_ALL] = {COST(invlpg), false},
+    [FLUSH_INVPCID_ALL_NONGLOBAL] = {COST(invlpg), false},
+    [FLUSH_INVVPID_ADDRESS] = {COST(invvpid), false},
+    [FLUSH_INVVPID_SINGLE] = {COST(invvpid), false},
+    [FLUSH_INVVPID_ALL] = {COST(invvpid), false},
+    [FLUSH_INVVPID_SINGLE_NONGLOBAL] = {COST(invvpid), false},
+    [FLUSH_INVEPT_SINGLE] = {COST(invept), false},
+    [FLUSH_INVEPT_ALL] = {COST(invept), false},
 };
 
 static uint64_t cost_of(const struct mmu *mmu, enum trace_flush_cause cause)
 {
     const uint8_t *costs = (const uint8_t *)&mmu->profile->cost;
-    if (!cost_of_cause[cause])
+    if (!cost_of_cause[cause].cost)
         return 0;
-    return ((const struct cpu_cost *)(const void *)(costs + cost_of_cause[cause] - 1))->cycles;
+    return ((const struct cpu_cost *)(const void *)(costs + cost_of_cause[cause].cost - 1))->cycles;
 }
 
 void mmu_drop_outer(const struct mmu *mmu, const struct tlb_dropped *dropped)
@@ -37,16 +53,26 @@ void mmu_drop_outer(const struct mmu *mmu, const struct tlb_dropped *dropped)
         outer->drop_all(outer->opaque);
 }
 
+static struct tlb_dropped dropped_by(const struct mmu *mmu, enum trace_flush_cause cause)
+{
+    return (struct tlb_dropped){.flush = &mmu->account->flush[cause], .cause = (uint8_t)cause};
+}
+
 static void finish(struct mmu *mmu, const struct tlb_dropped *dropped, enum trace_flush_cause cause)
 {
+    const uint64_t cost = cost_of(mmu, cause);
     mmu_drop_outer(mmu, dropped);
+    mmu->account->flush[cause].count++;
+    mmu->account->flush[cause].cycles += cost;
+    if (cost_of_cause[cause].charged)
+        cycles_charge(mmu->account, CYCLES_TLB_FLUSH, cost);
     trace_emit(mmu->trace, &(struct trace_event){.kind = TRACE_TLB_FLUSH,
                                                  .processor = mmu->processor,
                                                  .vpid = mmu->regime.vpid,
                                                  .code = cause,
                                                  .a = dropped->count,
                                                  .b = dropped->global,
-                                                 .cost = cost_of(mmu, cause),
+                                                 .cost = cost,
                                                  .cycles = mmu->account->now});
 }
 
@@ -67,7 +93,7 @@ static struct tlb_scope scope_of_pcid(const struct mmu *mmu, uint64_t pcid_in_pl
 
 static void drop_scope(struct mmu *mmu, const struct tlb_scope *scope, enum trace_flush_cause cause)
 {
-    struct tlb_dropped dropped = {0};
+    struct tlb_dropped dropped = dropped_by(mmu, cause);
     tlb_drop(mmu->tlb, scope, &dropped);
     finish(mmu, &dropped, cause);
 }
@@ -75,7 +101,7 @@ static void drop_scope(struct mmu *mmu, const struct tlb_scope *scope, enum trac
 static void drop_scope_address(struct mmu *mmu, const struct tlb_scope *scope, uint64_t linear,
                                enum trace_flush_cause cause)
 {
-    struct tlb_dropped dropped = {0};
+    struct tlb_dropped dropped = dropped_by(mmu, cause);
     tlb_drop_address(mmu->tlb, scope, linear, &dropped);
     finish(mmu, &dropped, cause);
 }
@@ -129,7 +155,7 @@ static void flush_ept(struct mmu *mmu, uint64_t ep4ta, uint64_t ep4ta_mask, enum
         .context_mask = ep4ta_mask | TLB_KIND,
         .any_pcid = true,
     };
-    struct tlb_dropped dropped = {0};
+    struct tlb_dropped dropped = dropped_by(mmu, cause);
     tlb_drop(mmu->tlb, &scope, &dropped);
     tlb_drop_guest_physical(mmu->tlb, ep4ta, ep4ta_mask, &dropped);
     finish(mmu, &dropped, cause);
@@ -149,7 +175,7 @@ void mmu_flush_all_ept(struct mmu *mmu)
 void mmu_drop_after_page_fault(struct mmu *mmu, uint64_t linear)
 {
     struct tlb_scope scope = scope_of_pcid(mmu, mmu->tlb->current.where & TLB_PCID);
-    struct tlb_dropped dropped = {0};
+    struct tlb_dropped dropped = dropped_by(mmu, FLUSH_PAGE_FAULT);
     tlb_drop_address(mmu->tlb, &scope, linear, &dropped);
     if (dropped.count)
         finish(mmu, &dropped, FLUSH_PAGE_FAULT);
@@ -160,7 +186,7 @@ void mmu_drop_after_page_fault(struct mmu *mmu, uint64_t linear)
 void mmu_drop_after_ept_violation(struct mmu *mmu, const struct mmu_fault *fault)
 {
     struct tlb_scope scope = scope_of_pcid(mmu, mmu->tlb->current.where & TLB_PCID);
-    struct tlb_dropped dropped = {0};
+    struct tlb_dropped dropped = dropped_by(mmu, FLUSH_EPT_VIOLATION);
     /* Only the current EP4TA here. */
     scope.context = mmu->tlb->current.context;
     scope.context_mask = ~0ull;

@@ -7,21 +7,21 @@
 #include "tlb/room.h"
 #include "tlb/tlb.h"
 #include "tlb/walk.h"
+#include "tlb/walk_cache.h"
 
 bool mmu_init(struct mmu *mmu, const struct cpu_profile *profile, const struct phys_mem *mem,
               const struct trace *trace, struct cycle_account *account)
 {
-    struct tlb *tlb = malloc(sizeof(*tlb));
     *mmu = (struct mmu){.profile = profile, .mem = mem, .trace = trace, .account = account};
-    if (!tlb)
-        return false;
-    if (!tlb_init(tlb, &profile->tlb)) {
-        free(tlb);
+    mmu->tlb = calloc(1, sizeof(*mmu->tlb));
+    mmu->walk_cache = calloc(1, sizeof(*mmu->walk_cache));
+    if (!mmu->tlb || !mmu->walk_cache || !tlb_init(mmu->tlb, &profile->tlb) ||
+        !walk_cache_init(mmu->walk_cache, profile)) {
+        mmu_free(mmu);
         return false;
     }
-    mmu->tlb = tlb;
     /* The regime of all zeros that mmu has now: no paging. */
-    tlb->current = (struct tlb_current){.where = TLB_VALID, .identity = true};
+    mmu->tlb->current = (struct tlb_current){.where = TLB_VALID, .identity = true};
     return true;
 }
 
@@ -31,40 +31,15 @@ void mmu_free(struct mmu *mmu)
         tlb_free(mmu->tlb);
     free(mmu->tlb);
     mmu->tlb = NULL;
+    if (mmu->walk_cache)
+        walk_cache_free(mmu->walk_cache);
+    free(mmu->walk_cache);
+    mmu->walk_cache = NULL;
 }
 
 static enum trace_mapping mapping_of(const struct mmu *mmu)
 {
     return mmu->tlb->current.ept ? TRACE_MAPPING_COMBINED : TRACE_MAPPING_LINEAR;
-}
-
-void mmu_record_hit(const struct mmu *mmu, enum trace_mapping mapping, uint64_t address)
-{
-    if (!trace_wants(mmu->trace, TRACE_TLB_HIT))
-        return;
-    trace_emit(mmu->trace, &(struct trace_event){.kind = TRACE_TLB_HIT,
-                                                 .processor = mmu->processor,
-                                                 .vpid = mmu->regime.vpid,
-                                                 .code = mapping,
-                                                 .a = address,
-                                                 .cycles = mmu->account->now});
-}
-
-void mmu_account_walk(struct mmu *mmu, enum trace_mapping mapping, uint64_t address, unsigned references)
-{
-    uint64_t cost = (uint64_t)references * mmu->profile->cost.page_walk_reference.cycles;
-    cycles_charge(mmu->account,
-                  mapping == TRACE_MAPPING_GUEST_PHYSICAL ? CYCLES_WALK_EPT : CYCLES_WALK_LINEAR, cost);
-    if (!trace_wants(mmu->trace, TRACE_TLB_MISS))
-        return;
-    trace_emit(mmu->trace, &(struct trace_event){.kind = TRACE_TLB_MISS,
-                                                 .processor = mmu->processor,
-                                                 .vpid = mmu->regime.vpid,
-                                                 .code = mapping,
-                                                 .a = address,
-                                                 .b = references,
-                                                 .cost = cost,
-                                                 .cycles = mmu->account->now});
 }
 
 static inline void fill(struct mmu_translation *translation, uint64_t linear, uint64_t frame, uint8_t rights,
@@ -96,6 +71,16 @@ static void replace_stale(struct mmu *mmu, struct tlb_hit stale, uint64_t frame,
         mmu_drop_outer(mmu, &dropped);
 }
 
+/* The walk replaces what a flush dropped. The part of its cycles that went into refills of guest-physical
+ * mappings is booked under those. */
+static void note_refill(const struct mmu *mmu, const struct walk *walk)
+{
+    enum trace_flush_cause cause;
+    if (tlb_take_ghost(mmu->tlb, walk->linear, &cause))
+        mmu_account_refill(mmu, cause, mapping_of(mmu), walk->linear,
+                           walk->cycles + walk->ept_cycles - walk->refill_cycles);
+}
+
 static enum mmu_status translate_by_walk(struct mmu *mmu, uint64_t linear, enum mmu_access access,
                                          struct mmu_mode mode, const struct tlb_hit *stale,
                                          struct mmu_translation *translation, struct mmu_fault *fault)
@@ -111,12 +96,15 @@ static enum mmu_status translate_by_walk(struct mmu *mmu, uint64_t linear, enum 
     walk.access = access;
     walk.mode = mode;
     walk.quiet = false;
-    walk.references = 0;
+    walk.references = walk.ept_references = 0;
+    walk.cycles = walk.ept_cycles = walk.refill_cycles = 0;
     walk.depth = 0;
     walk.flags = 0;
     walk.global = false;
     enum mmu_status status = walk_linear(&walk, &frame, &size);
-    mmu_account_walk(mmu, mapping_of(mmu), linear, walk.references);
+    if (status == MMU_OK && mmu->tlb->ghost_count)
+        note_refill(mmu, &walk);
+    mmu_account_walk(mmu, mapping_of(mmu), &walk, linear, status == MMU_OK ? tlb_size_bits[size] : 0);
     if (status == MMU_PAGE_FAULT)
         mmu_drop_after_page_fault(mmu, linear);
     if (status == MMU_EPT_VIOLATION)
@@ -152,10 +140,10 @@ enum mmu_status mmu_translate(struct mmu *mmu, uint64_t linear, enum mmu_access 
     /* A flag is to be set, or the tables may have changed to allow more: walk again. */
     if (!(rights & tlb_right_for(access)))
         return translate_by_walk(mmu, linear, access, mode, &hit, translation, fault);
+    mmu_account_hit(mmu, mapping_of(mmu), linear, hit);
     tlb_touch(tlb, hit);
     fill(translation, linear, frame, rights,
          (enum tlb_size)(hit.array->where[hit.index] >> TLB_SIZE_SHIFT & 3));
-    mmu_record_hit(mmu, mapping_of(mmu), linear);
     return MMU_OK;
 }
 

@@ -78,11 +78,13 @@ struct mmu_outer_cache {
     void *opaque;
 };
 
-struct tlb; /* tlb.h */
+struct tlb;        /* tlb.h */
+struct walk_cache; /* walk_cache.h */
 
 struct mmu {
     struct mmu_regime regime;
     struct tlb *tlb;
+    struct walk_cache *walk_cache;
     const struct cpu_profile *profile;
     const struct phys_mem *mem;
     const struct trace *trace;
@@ -91,7 +93,7 @@ struct mmu {
     uint8_t processor;
 };
 
-/* Allocates the TLB of the profile's geometry. False: out of memory. */
+/* Allocates the TLB and the caches of the profile's geometry. False: out of memory. */
 bool mmu_init(struct mmu *mmu, const struct cpu_profile *profile, const struct phys_mem *mem,
               const struct trace *trace, struct cycle_account *account);
 void mmu_free(struct mmu *mmu);
@@ -138,7 +140,9 @@ enum mmu_status mmu_load_pdptes(struct mmu *mmu, uint64_t cr3, uint64_t pdpte[4]
 /* The reserved-bit check alone, for guest PDPTE fields. */
 bool mmu_pdptes_valid(const uint64_t pdpte[4], unsigned physical_address_bits);
 
-/* Invalidation. Each records a TRACE_TLB_FLUSH with its cause and drops the outer cache's part. */
+/* Invalidation. Each records a TRACE_TLB_FLUSH with its cause, books it under account->flush and drops the
+ * outer cache's part. What comes with an instruction of its own (INVLPG, INVPCID, INVVPID, INVEPT) is charged
+ * where that is executed; the others are charged cost.tlb_flush here. */
 void mmu_invlpg(struct mmu *mmu, uint64_t linear); /* current VPID; current PCID and global, any page size */
 /* The current VPID. keep_global: entries with G stay. pcid < 0: every PCID. */
 void mmu_flush_pcid(struct mmu *mmu, int pcid, bool keep_global, enum trace_flush_cause cause);
@@ -152,6 +156,8 @@ void mmu_flush_all_vpids(struct mmu *mmu); /* INVVPID type 2: all but VPID 0 */
 /* INVEPT: guest-physical and combined mappings of that EP4TA (bits 51:12 of the EPTP), or of all. */
 void mmu_flush_ept(struct mmu *mmu, uint64_t eptp);
 void mmu_flush_all_ept(struct mmu *mmu);
+/* WBINVD and INVD: page walks find the caches empty. */
+void mmu_empty_caches(struct mmu *mmu);
 
 /* Segmentation (segmentation.c): logical to linear address.
  * ----------------------------------------------------- */

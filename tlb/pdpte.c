@@ -26,10 +26,11 @@ enum mmu_status mmu_read_guest_physical(struct mmu *mmu, uint64_t guest_physical
         if (mmu->tlb->current.ept) {
             struct walk walk = {.mmu = mmu, .fault = fault};
             enum mmu_status status = ept_access(&walk, guest_physical, EPT_NEED_READ, EPT_FOR_PDPTE, &page);
-            if (walk.references)
-                mmu_account_walk(mmu, TRACE_MAPPING_GUEST_PHYSICAL, guest_physical, walk.references);
+            const unsigned page_bits = status == MMU_OK ? tlb_size_bits[page.size] : 0;
+            if (walk.ept_references)
+                mmu_account_walk(mmu, TRACE_MAPPING_GUEST_PHYSICAL, &walk, guest_physical, page_bits);
             else if (status == MMU_OK)
-                mmu_record_hit(mmu, TRACE_MAPPING_GUEST_PHYSICAL, guest_physical);
+                mmu_record_hit(mmu, TRACE_MAPPING_GUEST_PHYSICAL, guest_physical, 1, page_bits, 0);
             if (status == MMU_EPT_VIOLATION)
                 mmu_drop_after_ept_violation(mmu, fault);
             if (status != MMU_OK)

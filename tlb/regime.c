@@ -4,6 +4,8 @@
 #define EPTP_ACCESSED_DIRTY (1ull << 6)
 #define EPTP_ADDRESS 0x000ffffffffff000ull
 
+#define CR3_TABLE 0x000fffffffffffe0ull /* of PAE paging, the finest */
+
 /* The bits that translation depends on: a change of CR0.TS or CR4.OSFXSR need not empty the outer cache. */
 #define REGIME_CR0 (CR0_PG | CR0_WP)
 #define REGIME_CR4 (CR4_PSE | CR4_PAE | CR4_PGE | CR4_LA57 | CR4_PCIDE | CR4_SMEP | CR4_SMAP)
@@ -43,6 +45,7 @@ static struct tlb_current derive(const struct mmu_regime *regime)
     return (struct tlb_current){
         .where = TLB_VALID | pcid << TLB_PCID_SHIFT,
         .context = ep4ta | (uint64_t)regime->vpid << TLB_VPID_SHIFT | kind << TLB_KIND_SHIFT,
+        .root = on ? regime->cr3 & CR3_TABLE : 0,
         .guest_physical_context = ep4ta | (uint64_t)TRACE_MAPPING_GUEST_PHYSICAL << TLB_KIND_SHIFT,
         .paging = paging,
         .identity = !on && !regime->ept,

@@ -17,7 +17,11 @@ static bool array_init(struct tlb_array *array, const struct tlb_array_geometry 
     array->frame = calloc(entries, sizeof(*array->frame));
     array->stamp = calloc(entries, sizeof(*array->stamp));
     array->used = calloc(array->sets, sizeof(*array->used));
-    return array->where && array->context && array->frame && array->stamp && array->used;
+    array->root = calloc(entries, sizeof(*array->root));
+    array->ghost = calloc(entries, sizeof(*array->ghost));
+    array->ghost_cause = calloc(entries, sizeof(*array->ghost_cause));
+    return array->where && array->context && array->frame && array->stamp && array->used && array->root &&
+           array->ghost && array->ghost_cause;
 }
 
 static void array_free(struct tlb_array *array)
@@ -27,6 +31,9 @@ static void array_free(struct tlb_array *array)
     free(array->frame);
     free(array->stamp);
     free(array->used);
+    free(array->root);
+    free(array->ghost);
+    free(array->ghost_cause);
     *array = (struct tlb_array){0};
 }
 
@@ -43,6 +50,7 @@ bool tlb_init(struct tlb *tlb, const struct tlb_geometry *geometry)
     tlb->by_size[TLB_4K] = &tlb->main;
     tlb->by_size[TLB_2M] = tlb->by_size[TLB_4M] = large->sets ? large : NULL;
     tlb->by_size[TLB_1G] = tlb->huge.sets ? &tlb->huge : NULL;
+    tlb->first_level = geometry->first_level.entries;
     return true;
 }
 
@@ -139,6 +147,17 @@ static bool is_fragment(uint64_t where, uint64_t frame)
     return (frame >> TLB_GUEST_SIZE_SHIFT & 3) > (uint64_t)size_of(where);
 }
 
+static void count_dropped(const struct tlb_dropped *dropped, uint64_t where, uint64_t context)
+{
+    dropped->flush->dropped[context >> TLB_KIND_SHIFT & 3][size_of(where)][(where & TLB_GLOBAL) != 0]++;
+}
+
+static void leave_ghost(struct tlb_array *array, uint32_t index, uint64_t where, uint8_t cause)
+{
+    array->ghost[index] = where;
+    array->ghost_cause[index] = cause;
+}
+
 /* Removes the entry of that set: without a division, for the scans. */
 static inline void remove_from(struct tlb *tlb, struct tlb_array *array, uint32_t set, uint32_t index,
                                struct tlb_dropped *dropped)
@@ -151,6 +170,12 @@ static inline void remove_from(struct tlb *tlb, struct tlb_array *array, uint32_
     tlb->fragments -= is_fragment(where, array->frame[index]);
     dropped->count++;
     dropped->global += (where & TLB_GLOBAL) != 0;
+    if (dropped->flush) {
+        count_dropped(dropped, where, context);
+        leave_ghost(array, index, where, dropped->cause);
+        tlb->ghosts[size_of(where)]++;
+        tlb->ghost_count++;
+    }
     if (is_current(tlb, where, context)) {
         dropped->current++;
         dropped->linear = linear_of(where);
@@ -166,35 +191,102 @@ void tlb_remove(struct tlb *tlb, struct tlb_hit hit, struct tlb_dropped *dropped
 static void remove_guest_physical(struct tlb *tlb, uint32_t index, struct tlb_dropped *dropped)
 {
     struct tlb_array *array = &tlb->guest_physical;
-    tlb->guest_physical_live[size_of(array->where[index])]--;
+    const uint64_t where = array->where[index];
+    tlb->guest_physical_live[size_of(where)]--;
     array->where[index] = 0;
     array->used[index / array->ways]--;
     dropped->count++;
+    if (dropped->flush) {
+        count_dropped(dropped, where, array->context[index]);
+        leave_ghost(array, index, where, dropped->cause);
+        tlb->guest_physical_ghosts[size_of(where)]++;
+        tlb->guest_physical_ghost_count++;
+    }
+}
+
+/* An empty way of the set; of those the first without a ghost, else that of the oldest ghost. */
+static uint32_t empty_way(const struct tlb_array *array, uint32_t first)
+{
+    uint32_t oldest = UINT32_MAX;
+    for (uint32_t i = first; i < first + array->ways; i++) {
+        if (array->where[i])
+            continue;
+        if (!array->ghost[i])
+            return i;
+        if (oldest == UINT32_MAX || array->stamp[i] < array->stamp[oldest])
+            oldest = i;
+    }
+    return oldest;
 }
 
 /* An empty way of the set, else the one that was not used for longest. */
 static uint32_t way_for(const struct tlb_array *array, uint32_t first)
 {
     uint32_t oldest = first;
-    bool full = array->used[first / array->ways] == array->ways;
-    for (uint32_t i = first; i < first + array->ways; i++) {
-        if (!full && !array->where[i])
-            return i;
+    if (array->used[first / array->ways] != array->ways)
+        return empty_way(array, first);
+    for (uint32_t i = first; i < first + array->ways; i++)
         if (array->stamp[i] < array->stamp[oldest])
             oldest = i;
-    }
     return oldest;
 }
 
-static void put(struct tlb *tlb, struct tlb_array *array, uint32_t index, uint64_t where, uint64_t context,
-                uint64_t frame)
+/* In one array, of one size. root is ignored for a global page, which all address spaces share. */
+static bool take_ghost(struct tlb_array *array, uint64_t address, enum tlb_size size, uint64_t own,
+                       uint64_t context, uint64_t root, enum trace_flush_cause *cause)
+{
+    const uint64_t tag = page_tag(address, size), global = tag | TLB_VALID | TLB_GLOBAL;
+    const uint32_t first = first_of_set(array, address, size);
+    for (uint32_t i = first; i < first + array->ways; i++) {
+        const uint64_t ghost = array->ghost[i];
+        if (array->context[i] != context ||
+            !(ghost == global || (ghost == (tag | own) && array->root[i] == root)))
+            continue;
+        *cause = (enum trace_flush_cause)array->ghost_cause[i];
+        array->ghost[i] = 0;
+        return true;
+    }
+    return false;
+}
+
+bool tlb_take_ghost(struct tlb *tlb, uint64_t linear, enum trace_flush_cause *cause)
+{
+    const struct tlb_current *now = &tlb->current;
+    for (unsigned size = 0; tlb->ghost_count && size < TLB_SIZE_COUNT; size++) {
+        if (!tlb->ghosts[size] || !take_ghost(tlb->by_size[size], linear, (enum tlb_size)size, now->where,
+                                              now->context, now->root, cause))
+            continue;
+        tlb->ghosts[size]--;
+        tlb->ghost_count--;
+        return true;
+    }
+    return false;
+}
+
+bool tlb_take_guest_physical_ghost(struct tlb *tlb, uint64_t guest_physical, enum trace_flush_cause *cause)
+{
+    for (unsigned size = 0; tlb->guest_physical_ghost_count && size < TLB_SIZE_COUNT; size++) {
+        if (!tlb->guest_physical_ghosts[size] ||
+            !take_ghost(&tlb->guest_physical, guest_physical, (enum tlb_size)size, TLB_VALID,
+                        tlb->current.guest_physical_context, 0, cause))
+            continue;
+        tlb->guest_physical_ghosts[size]--;
+        tlb->guest_physical_ghost_count--;
+        return true;
+    }
+    return false;
+}
+
+static void put(struct tlb_array *array, uint32_t index, uint64_t where, uint64_t context, uint64_t frame,
+                uint64_t root, uint64_t stamp)
 {
     /* The frame's page is the entry's, whatever byte of it was translated. */
     uint64_t offset = (1ull << tlb_size_bits[size_of(where)]) - 1;
     array->where[index] = where;
     array->context[index] = context;
     array->frame[index] = (frame & TLB_PHYSICAL & ~offset) | (frame & TLB_FLAGS);
-    array->stamp[index] = ++tlb->clock;
+    array->stamp[index] = stamp;
+    array->root[index] = root;
     array->used[index / array->ways]++;
 }
 
@@ -211,7 +303,12 @@ void tlb_insert(struct tlb *tlb, uint64_t linear, uint64_t frame, bool global, e
     uint32_t index = way_for(array, first_of_set(array, linear, *size));
     if (array->where[index])
         tlb_remove(tlb, (struct tlb_hit){array, index}, evicted);
-    put(tlb, array, index, where, tlb->current.context, frame);
+    if (array->ghost[index]) { /* another's: its way is used */
+        tlb->ghosts[size_of(array->ghost[index])]--;
+        tlb->ghost_count--;
+        array->ghost[index] = 0;
+    }
+    put(array, index, where, tlb->current.context, frame, tlb->current.root, ++tlb->clock);
     tlb->live[*size]++;
     tlb->vpid_live[tlb->current.context >> TLB_VPID_SHIFT & 0xff]++;
     tlb->fragments += is_fragment(where, frame);
@@ -227,8 +324,13 @@ void tlb_insert_guest_physical(struct tlb *tlb, uint64_t guest_physical, uint64_
     struct tlb_dropped evicted = {0};
     if (array->where[index])
         remove_guest_physical(tlb, index, &evicted);
-    put(tlb, array, index, page_tag(guest_physical, size) | TLB_VALID, tlb->current.guest_physical_context,
-        frame);
+    if (array->ghost[index]) {
+        tlb->guest_physical_ghosts[size_of(array->ghost[index])]--;
+        tlb->guest_physical_ghost_count--;
+        array->ghost[index] = 0;
+    }
+    put(array, index, page_tag(guest_physical, size) | TLB_VALID, tlb->current.guest_physical_context, frame,
+        0, ++tlb->guest_physical_clock);
     tlb->guest_physical_live[size]++;
     tlb->hint[guest_physical >> 12 & 63] = (uint8_t)(index - first);
 }

@@ -1,6 +1,10 @@
 /*
  * tlb.h: the modelled TLB: set-associative arrays of tagged translations.
  *
+ * What a flush drops leaves a ghost in its way: the record from which a later walk learns that it is a
+ * refill, and of which flush. A ghost ends when it is taken or when its way gets another translation (the
+ * ways without one first, then the oldest ghost), so there are never more than entries.
+ *
  * Source: SDM volume 3C, "Information That May Be Cached" (the kinds of mappings and their tags); volume 3A,
  * "Caching Translation Information" (sizes, global pages, PCIDs). Replacement is true LRU in each set, so
  * runs repeat.
@@ -50,10 +54,14 @@ static const uint8_t tlb_size_bits[TLB_SIZE_COUNT] = {12, 21, 22, 30};
 
 struct tlb_array {
     uint64_t *where, *context, *frame;
-    uint64_t *stamp;     /* time of the last use */
-    uint16_t *used;      /* valid entries in each set: what is empty is not scanned */
-    uint32_t sets, ways; /* sets 0: the profile has no such array */
-    uint32_t set_mask;   /* sets - 1 if that is a power of two, else 0 */
+    uint64_t *stamp; /* time of the last use */
+    uint64_t *root; /* the paging structures it was read from: CR3's address, 0 for guest-physical mappings */
+    uint64_t
+        *ghost; /* where of what a flush dropped from here; its other words are kept until the way is used */
+    uint8_t *ghost_cause; /* enum trace_flush_cause */
+    uint16_t *used;       /* valid entries in each set: what is empty is not scanned */
+    uint32_t sets, ways;  /* sets 0: the profile has no such array */
+    uint32_t set_mask;    /* sets - 1 if that is a power of two, else 0 */
 };
 
 /* Entries have 64 bits, with XD, from PAE on. */
@@ -64,6 +72,7 @@ struct tlb_current {
     uint64_t where;   /* TLB_VALID and the PCID */
     uint64_t context; /* of linear or combined mappings */
     uint64_t guest_physical_context;
+    uint64_t root; /* CR3's address */
     enum tlb_paging paging;
     bool identity; /* neither paging nor EPT */
     bool ept, ept_accessed_dirty;
@@ -79,7 +88,10 @@ struct tlb {
     uint32_t fragments;      /* entries that are smaller than the guest's page */
     uint32_t vpid_live[256]; /* linear and combined mappings by the low byte of the VPID */
     uint8_t hint[64];        /* guest-physical array: way last used, by low page number bits; speed only */
-    uint64_t clock;
+    uint64_t clock, guest_physical_clock;
+    uint32_t first_level; /* so many last fills are still in the first level; 0: there is no second */
+    uint32_t ghosts[TLB_SIZE_COUNT], guest_physical_ghosts[TLB_SIZE_COUNT];
+    uint32_t ghost_count, guest_physical_ghost_count;
 };
 
 struct tlb_hit {
@@ -102,6 +114,9 @@ struct tlb_dropped {
     uint64_t current; /* of them with the current tags: the outer cache may hold them */
     uint64_t linear;  /* the last of the current ones */
     enum tlb_size size;
+    struct flush_account
+        *flush;    /* the flush that drops, to be charged; null: no flush, and it leaves no ghost */
+    uint8_t cause; /* enum trace_flush_cause, with flush */
 };
 
 /* False: out of memory. */
@@ -117,6 +132,10 @@ bool tlb_find_guest_physical(struct tlb *tlb, uint64_t guest_physical, struct tl
 void tlb_insert(struct tlb *tlb, uint64_t linear, uint64_t frame, bool global, enum tlb_size *size,
                 struct tlb_dropped *evicted);
 void tlb_insert_guest_physical(struct tlb *tlb, uint64_t guest_physical, uint64_t frame, enum tlb_size size);
+/* Was a mapping for that address and the current tags dropped by a flush, and its way not used since? Then
+ * *cause is the flush's, and the ghost is gone. */
+bool tlb_take_ghost(struct tlb *tlb, uint64_t linear, enum trace_flush_cause *cause);
+bool tlb_take_guest_physical_ghost(struct tlb *tlb, uint64_t guest_physical, enum trace_flush_cause *cause);
 /* Removes a linear or combined mapping. */
 void tlb_remove(struct tlb *tlb, struct tlb_hit hit, struct tlb_dropped *dropped);
 
@@ -130,7 +149,16 @@ void tlb_drop_guest_physical(struct tlb *tlb, uint64_t context, uint64_t context
 
 static inline void tlb_touch(struct tlb *tlb, struct tlb_hit hit)
 {
-    hit.array->stamp[hit.index] = ++tlb->clock;
+    hit.array->stamp[hit.index] =
+        hit.array == &tlb->guest_physical ? ++tlb->guest_physical_clock : ++tlb->clock;
+}
+
+/* Does a translation that was found come from the second level? Asked before tlb_touch. The first level is
+ * taken as fully associative with LRU over the fills, which are all that the model sees of the uses. */
+static inline bool tlb_in_second_level(const struct tlb *tlb, struct tlb_hit hit)
+{
+    return tlb->first_level && hit.array == &tlb->main &&
+           tlb->clock - hit.array->stamp[hit.index] >= tlb->first_level;
 }
 
 /* MMU_RIGHT_* that the access needs; EPT_NEED_* and bits 2:0 of EPT entries number the accesses alike. */

@@ -36,7 +36,7 @@ enum mmu_status walk_read_entry(struct walk *walk, uint64_t guest_physical, uint
         if (status != MMU_OK)
             return status;
     }
-    walk->references++;
+    walk_count_reference(walk, page.physical);
     entry->guest_physical = guest_physical;
     entry->physical = page.physical;
     entry->value = *value = phys_read(walk->mmu->mem, page.physical, walk->entry_size);

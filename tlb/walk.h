@@ -8,6 +8,7 @@
 #define VTSIM_TLB_WALK_H
 
 #include "tlb/tlb.h"
+#include "tlb/walk_cache.h"
 
 /* One guest paging-structure entry that the walk used. */
 struct walk_entry {
@@ -22,9 +23,11 @@ struct walk {
     uint64_t linear;
     enum mmu_access access;
     struct mmu_mode mode;
-    bool quiet; /* mmu_peek: no rights, no flags, nothing cached */
-    unsigned references;
-    unsigned entry_size; /* bytes of a guest entry: 4 or 8 */
+    bool quiet;                          /* mmu_peek: no rights, no flags, nothing cached */
+    unsigned references, ept_references; /* to guest (or host) paging structures, and to EPT ones */
+    uint64_t cycles, ept_cycles;         /* of them */
+    uint64_t refill_cycles;              /* of those, booked under flushes of guest-physical mappings */
+    unsigned entry_size;                 /* bytes of a guest entry: 4 or 8 */
     unsigned depth;
     struct walk_entry entry[5];
     /* The result of the guest's tables. */
@@ -74,6 +77,22 @@ enum mmu_status ept_access(struct walk *walk, uint64_t guest_physical, unsigned 
 /* ept_misconfiguration.c: is a present entry of that level (3: PML4E ... 0: PTE) misconfigured? */
 bool ept_misconfigured(const struct cpu_profile *profile, uint64_t entry, unsigned level);
 bool ept_maps_page(uint64_t entry, unsigned level);
+
+static inline void walk_count_reference(struct walk *walk, uint64_t physical)
+{
+    if (walk->quiet)
+        return;
+    walk->references++;
+    walk->cycles += walk_cache_reference(walk->mmu->walk_cache, physical);
+}
+
+static inline void walk_count_ept_reference(struct walk *walk, uint64_t physical)
+{
+    if (walk->quiet)
+        return;
+    walk->ept_references++;
+    walk->ept_cycles += walk_cache_reference(walk->mmu->walk_cache, physical);
+}
 
 /* Bits above the physical-address width, up to bit 51. */
 static inline uint64_t beyond_physical_width(const struct cpu_profile *profile)

@@ -13,7 +13,7 @@ static void emit_failure(const struct vmx *vmx, uint32_t code, const char *text)
                                                  .processor = vmx->processor,
                                                  .vpid = vmcs_current_vpid(&vmx->vmcs),
                                                  .code = code,
-                                                 .cost = vmx->profile->cost.vm_entry.cycles,
+                                                 .cost = vmx->account->now - vmx->entry_began,
                                                  .cycles = vmx->account->now,
                                                  .text = text});
 }
@@ -79,7 +79,7 @@ static bool guest_will_use_pae_paging(const struct vmcs *v)
 }
 
 /* Everything from the first change of processor state on. */
-static struct cpu_outcome load_guest(struct vmx *vmx, bool launch, uint64_t began)
+static struct cpu_outcome load_guest(struct vmx *vmx, bool launch)
 {
     struct vmcs *v = &vmx->vmcs;
     const uint32_t nmi_blocking = vmx->state->interruptibility_state & BLOCKING_BY_NMI;
@@ -106,12 +106,12 @@ static struct cpu_outcome load_guest(struct vmx *vmx, bool launch, uint64_t bega
         true; /* SDM "Basic VM-Entry Checks" and VMLAUNCH: the launch state of the VMCS is now launched */
     vmx_start_preemption_timer(vmx);
     vmx->entry_cycles = vmx->account->now;
-    vmx_entry_ended(vmx, began);
+    vmx_entry_ended(vmx);
     trace_emit(vmx->trace, &(struct trace_event){.kind = TRACE_VM_ENTRY,
                                                  .processor = vmx->processor,
                                                  .vpid = vmcs_current_vpid(v),
                                                  .code = launch ? 0 : 1,
-                                                 .cost = vmx->account->now - began,
+                                                 .cost = vmx->account->now - vmx->entry_began,
                                                  .cycles = vmx->account->now});
     return outcome_of(OUTCOME_VM_ENTRY);
 }
@@ -129,8 +129,8 @@ struct cpu_outcome vmx_enter(struct vmx *vmx, bool launch, unsigned instruction_
 {
     (void)instruction_length;
     const struct vmcs *v = &vmx->vmcs;
-    const uint64_t began = vmx->account->now;
-    cycles_charge(vmx->account, CYCLES_VM_ENTRY, vmx->profile->cost.vm_entry.cycles);
+    vmx->entry_began = vmx->account->now;
+    vmx_charge_entry(vmx);
     struct check_context context = {.vmcs = v,
                                     .profile = vmx->profile,
                                     .mem = vmx->mem,
@@ -160,7 +160,8 @@ struct cpu_outcome vmx_enter(struct vmx *vmx, bool launch, unsigned instruction_
             /* Exit qualification 2: a problem loading the PDPTEs. */
             return fail_guest_state(vmx, 2, "guest PDPTEs");
         }
+        cycles_charge(vmx->account, CYCLES_VM_ENTRY_PDPTES, vmx->profile->cost.load_pdptes.cycles);
         memcpy(vmx->state->pdpte, pdpte, sizeof pdpte);
     }
-    return load_guest(vmx, launch, began);
+    return load_guest(vmx, launch);
 }

@@ -111,7 +111,7 @@ struct cpu_outcome vmx_exit(struct vmx *vmx, const struct vm_exit *exit)
     vmx_exit_begins(vmx);
     /* Time passes in the exit before the guest's state is saved, so the saved preemption timer counts it; how
      * much of the exit comes before is assumed. */
-    cycles_charge(vmx->account, CYCLES_VM_EXIT, vmx->profile->cost.vm_exit.cycles);
+    vmx_charge_exit(vmx);
     record(vmx, exit);
     vmx_save_guest_state(vmx, exit);
     leave_non_root_operation(vmx);

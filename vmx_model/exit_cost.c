@@ -31,14 +31,14 @@ void vmx_exit_ended(struct vmx *vmx, uint32_t reason, uint16_t vpid, uint64_t be
     account->exit += vmx->last_exit.exit;
 }
 
-void vmx_entry_ended(struct vmx *vmx, uint64_t began)
+void vmx_entry_ended(struct vmx *vmx)
 {
     struct vmx_exit_cost *cost = &vmx->last_exit;
     vmx->account->mode = CYCLES_NON_ROOT;
     if (cost->state != EXIT_COST_IN_MONITOR)
         return; /* the first entry of all: no exit came before it */
-    cost->monitor = began - cost->mark;
-    cost->entry = vmx->account->now - began;
+    cost->monitor = vmx->entry_began - cost->mark;
+    cost->entry = vmx->account->now - vmx->entry_began;
     cost->mark = vmx->account->refill_cycles;
     cost->state = EXIT_COST_IN_GUEST;
     struct exit_account *account = account_of(vmx);

@@ -88,6 +88,7 @@ static bool load_pdptes(struct vmx *vmx)
     vmx_update_regime(vmx); /* the host's: CR3 is a physical address */
     struct mmu_fault fault;
     bool invalid = false;
+    cycles_charge(vmx->account, CYCLES_VM_EXIT_PDPTES, vmx->profile->cost.load_pdptes.cycles);
     return mmu_load_pdptes(vmx->mmu, s->cr3, s->pdpte, &invalid, &fault) == MMU_OK && !invalid;
 }
 

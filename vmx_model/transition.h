@@ -62,10 +62,15 @@ enum vmx_abort vmx_load_host_state(struct vmx *vmx);
 /* exit.c: VMX abort; the outcome to return. */
 struct cpu_outcome vmx_do_abort(struct vmx *vmx, enum vmx_abort indicator);
 
-/* exit_cost.c: began: the time when the exit, or VMLAUNCH or VMRESUME, began. The vpid is the guest's. */
+/* transition_cost.c: what an entry or exit costs before its MSR lists, PDPTEs and flush, which are charged
+ * where they are processed. */
+void vmx_charge_entry(struct vmx *vmx);
+void vmx_charge_exit(struct vmx *vmx);
+
+/* exit_cost.c: began: the time when the exit began. The vpid is the guest's. */
 void vmx_exit_begins(struct vmx *vmx);
 void vmx_exit_ended(struct vmx *vmx, uint32_t reason, uint16_t vpid, uint64_t began);
-void vmx_entry_ended(struct vmx *vmx, uint64_t began);
+void vmx_entry_ended(struct vmx *vmx);
 
 /* msr_list.c: entries of the three MSR areas. Physical address, 16-byte aligned; count of entries. They
  * charge cost.msr_list_entry for each entry. 0: all processed; else the number (1 is the first) of the entry

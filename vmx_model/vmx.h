@@ -72,8 +72,10 @@ struct vmx {
     uint64_t preemption_deadline; /* in cycles */
 
     bool virtual_nmi_blocking; /* "virtual NMIs": blocking of virtual NMIs */
+    uint64_t entry_began;      /* when VMLAUNCH or VMRESUME came to the last VM entry */
     uint64_t entry_cycles;     /* when the current guest was entered */
     struct vmx_exit_cost last_exit;
+    bool controls_changed; /* since the last VM entry: the next one checks them anew */
 };
 
 void vmx_init(struct vmx *vmx, struct cpu_state *state, struct mmu *mmu, const struct phys_mem *mem,

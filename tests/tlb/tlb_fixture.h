@@ -135,7 +135,7 @@ static inline struct fixture *fixture_new(void)
                 .main_1g = {16, 4, ""},
                 .guest_physical = {64, 64, ""},
                 .main_holds_2m = true},
-        .cost.page_walk_reference = {12, ""},
+        .cost.walk_memory = {12, ""}, /* there are no caches */
         .cost.invlpg = {150, ""},
     };
     fixture_start(f);

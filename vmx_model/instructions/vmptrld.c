@@ -30,6 +30,7 @@ struct cpu_outcome vmx_instruction_vmptrld(struct vmx *vmx, const struct insn *i
             vmcs_region_store(vmx->mem, vmx->current_vmcs, &vmx->vmcs);
         vmcs_region_load(vmx->mem, address, &vmx->vmcs);
         vmx->current_vmcs = address;
+        vmx->controls_changed = true;
     }
     return vmx_done_succeed(vmx);
 }

@@ -3,6 +3,17 @@
 #include "vmx_model/instructions/field_operand.h"
 #include "vmx_model/instructions/instructions.h"
 
+/* The controls whose checks a VM entry may leave out while they do not change. */
+static bool is_major_control(const struct vmcs_field_info *field)
+{
+    static const uint16_t major[] = {0x4000, 0x4002, 0x401e, 0x400c,
+                                     0x4012}; /* pin-based, processor-based, exit, entry */
+    for (size_t i = 0; i < sizeof major / sizeof major[0]; i++)
+        if (field->encoding == major[i])
+            return true;
+    return false;
+}
+
 struct cpu_outcome vmx_instruction_vmwrite(struct vmx *vmx, const struct insn *insn)
 {
     const struct vmcs_field_info *field;
@@ -24,6 +35,7 @@ struct cpu_outcome vmx_instruction_vmwrite(struct vmx *vmx, const struct insn *i
     if (field->access == VMCS_RO && !(vmx->profile->vmx.misc & VMX_MISC_VMWRITE_ALL))
         return vmx_done_fail(vmx, VMX_ERROR_VMWRITE_READ_ONLY_COMPONENT);
 
+    vmx->controls_changed |= is_major_control(field);
     vmcs_write_encoding(&vmx->vmcs, field, (uint32_t)encoding, value);
     return vmx_done_succeed(vmx);
 }

@@ -7,8 +7,8 @@ enum invpcid_type { INVPCID_ADDRESS, INVPCID_SINGLE, INVPCID_ALL, INVPCID_ALL_NO
 /* Caches hold nothing that memory does not: there is nothing to write back or lose. */
 struct cpu_outcome execute_cache(struct cpu *cpu, const struct insn *insn)
 {
-    (void)cpu;
     (void)insn;
+    mmu_empty_caches(&cpu->mmu);
     return done();
 }
 

@@ -67,17 +67,29 @@ const struct cpu_profile profile_haswell = {
         },
     .tlb =
         {
+            .first_level = {64, 4, "CPUID dumps in InstLatx64: dTLB for 4K; fully associative here"},
             .main_4k_2m = {1024, 8, "CPUID dumps in InstLatx64 (Haswell)"},
             .main_1g = {4, 4, "CPUID dumps in InstLatx64 (Haswell)"},
             .guest_physical = {64, 64, "assumed"},
             .main_holds_2m = true,
+        },
+    .walk_cache =
+        {
+            WALK_CACHE_32K_256K,
+            {40960, 20, "20 MiB, 20 ways (CPUID leaf 4); " SHARE},
         },
     .cost =
         {
             COSTS_OF_TRANSLATED_CODE,
             COSTS_OF_SYSTEM_INSTRUCTIONS,
             COSTS_OF_EPT_AND_VPID,
-            .page_walk_reference = {12, "published load latency, Haswell L2; that walks hit it is assumed"},
+            .walk_l1 = {4, "published load latency, Haswell L1"},
+            .walk_l2 = {12, "published load latency, Haswell L2"},
+            .walk_l3 = {42, "published load latency, Haswell L3"},
+            .walk_memory = ASSUMED(200),
+            .tlb_second_level = {8, "published: access 12, less the first-level cache's 4"},
+            .tlb_flush = ASSUMED(30),
+            .vm_entry_recheck = RECHECK,
             .vm_entry = {346, "assumed: as Sandy Bridge"},
             .vm_exit = {438, "assumed: as Sandy Bridge"},
             .vmread = VMREAD_AS_CORE_2,

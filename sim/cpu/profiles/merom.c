@@ -57,12 +57,20 @@ const struct cpu_profile profile_merom = {
             .main_holds_2m = false,
             .large_2m = {16, 4, "CPUID dumps in InstLatx64 (Conroe, Yorkfield)"},
         },
+    .walk_cache =
+        {
+            {64, 8, "32 KiB, 8 ways (CPUID leaf 4); " SHARE},
+            {8192, 16, "4 MiB (CPUID leaf 4); " SHARE},
+        },
     .cost =
         {
             COSTS_OF_TRANSLATED_CODE,
             COSTS_OF_SYSTEM_INSTRUCTIONS,
             COSTS_WITHOUT_EPT_AND_VPID,
-            .page_walk_reference = {14, "assumed: hits the second-level cache"},
+            WALKS_OF_CORE_2(14),
+            .tlb_second_level = ONE_LEVEL,
+            .tlb_flush = {33, "assumed: with the walks that follow it, a part of the published round trip"},
+            .vm_entry_recheck = NO_RECHECK,
             /* pre-production parts: entry 937, page-fault exit 1186 */
             .vm_entry = {658, ROUND_TRIP_WITH_REFILLS("1579")},
             .vm_exit = {834, ROUND_TRIP_WITH_REFILLS("1579")},

@@ -59,17 +59,28 @@ const struct cpu_profile profile_nehalem = {
         },
     .tlb =
         {
+            .first_level = {64, 4,
+                            "Nehalem encyclopedia figure in notes/published-figures.md: dTLB for 4K; fully "
+                            "associative here"},
             .main_4k_2m = {512, 4, "Nehalem encyclopedia figure in notes/published-figures.md: 4K only"},
             .guest_physical = {64, 64, "assumed"},
             .main_holds_2m = false,
             .large_2m = {32, 4, "Nehalem encyclopedia figure: 32 entries for 2M; ways assumed"},
+        },
+    .walk_cache =
+        {
+            WALK_CACHE_32K_256K,
+            {16384, 16, "8 MiB, 16 ways (CPUID leaf 4); " SHARE},
         },
     .cost =
         {
             COSTS_OF_TRANSLATED_CODE,
             COSTS_OF_SYSTEM_INSTRUCTIONS,
             COSTS_OF_EPT_AND_VPID,
-            .page_walk_reference = {12, "assumed, as Skylake"},
+            WALKS_AS_HASWELL,
+            .tlb_second_level = ASSUMED(7),
+            .tlb_flush = ASSUMED(30),
+            .vm_entry_recheck = NO_RECHECK,
             .vm_entry = {445, ROUND_TRIP("1009")},
             .vm_exit = {564, ROUND_TRIP("1009")},
             .vmread = VMREAD_AS_CORE_2,

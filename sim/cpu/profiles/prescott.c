@@ -66,11 +66,25 @@ const struct cpu_profile profile_prescott = {
             .main_4k_2m = {64, 64, "CPUID descriptor 5BH (SDM volume 2, \"CPUID\"); ways assumed"},
             .main_holds_2m = true,
         },
+    .walk_cache =
+        {
+            {32, 8, "16 KiB, 8 ways; " SHARE},
+            {4096, 8, "2 MiB, 8 ways; " SHARE},
+        },
     .cost =
         {
             COSTS_OF_TRANSLATED_CODE,
             .system_instruction = {121, NANOBENCHMARK "syscall and its return 242, half of it for each"},
-            .page_walk_reference = {27, "assumed: hits the second-level cache"},
+            .walk_l1 = ASSUMED(4),
+            .walk_l2 = ASSUMED(27),
+            .walk_l3 = NOT_THERE("third-level cache"),
+            .walk_memory = ASSUMED(300),
+            .tlb_second_level = ONE_LEVEL,
+            .tlb_flush = {69, "assumed: with the walks that follow it, a part of the published round trip"},
+            .vm_entry_recheck = NO_RECHECK,
+            .transition_msr = ASSUMED(40),
+            .load_pdptes = ASSUMED(40),
+            .task_switch = ASSUMED(600),
             .vm_entry = {2200, SCALED},
             .vm_exit = {1763, SCALED},
             .vmread = {178, "Pentium 4 672 in " ADAMS_AGESEN},

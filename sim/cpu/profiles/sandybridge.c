@@ -61,18 +61,27 @@ const struct cpu_profile profile_sandybridge = {
         },
     .tlb =
         {
+            .first_level = {64, 4, "CPUID dumps in InstLatx64: dTLB for 4K; fully associative here"},
             .main_4k_2m = {512, 4, "CPUID dumps in InstLatx64 (Sandy Bridge): 4K only"},
             .main_1g = {4, 4, "CPUID dumps in InstLatx64 (Sandy Bridge)"},
             .guest_physical = {64, 64, "assumed"},
             .main_holds_2m = false,
             .large_2m = {32, 4, "CPUID dumps in InstLatx64 (Sandy Bridge)"},
         },
+    .walk_cache =
+        {
+            WALK_CACHE_32K_256K,
+            {40960, 20, "20 MiB, 20 ways (CPUID leaf 4); " SHARE},
+        },
     .cost =
         {
             COSTS_OF_TRANSLATED_CODE,
             COSTS_OF_SYSTEM_INSTRUCTIONS,
             COSTS_OF_EPT_AND_VPID,
-            .page_walk_reference = {12, "assumed, as Haswell"},
+            WALKS_AS_HASWELL,
+            .tlb_second_level = ASSUMED(7),
+            .tlb_flush = ASSUMED(30),
+            .vm_entry_recheck = RECHECK,
             .vm_entry = {346, ROUND_TRIP("784")},
             .vm_exit = {438, ROUND_TRIP("784")},
             .vmread = VMREAD_AS_CORE_2,

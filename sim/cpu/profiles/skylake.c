@@ -76,10 +76,17 @@ const struct cpu_profile profile_skylake = {
         },
     .tlb =
         {
+            .first_level = {64, 4, "CPUID dumps in InstLatx64: dTLB for 4K; fully associative here"},
             .main_4k_2m = {1536, 12, "CPUID dumps in InstLatx64 (Skylake)"},
             .main_1g = {16, 4, "CPUID dumps in InstLatx64 (Skylake)"},
             .guest_physical = {64, 64, "assumed"},
             .main_holds_2m = true,
+        },
+    .walk_cache =
+        {
+            {64, 8, "32 KiB, 8 ways (CPUID leaf 4); an eighth of it for paging structures is assumed"},
+            {512, 4, "256 KiB, 4 ways (CPUID leaf 4); an eighth of it for paging structures is assumed"},
+            {16384, 16, "8 MiB, 16 ways (CPUID leaf 4); an eighth of it for paging structures is assumed"},
         },
     .cost =
         {
@@ -88,7 +95,18 @@ const struct cpu_profile profile_skylake = {
             .memory_access =
                 {1, "assumed: the latency of 4 (published load latency, Skylake L1) mostly overlaps"},
             .system_instruction = {25, "assumed"},
-            .page_walk_reference = {12, "published load latency, Skylake L2; that walks hit it is assumed"},
+            .walk_l1 = {4, "published load latency, Skylake L1"},
+            .walk_l2 = {12, "published load latency, Skylake L2"},
+            .walk_l3 = {46, "published load latency, Skylake L3"},
+            .walk_memory = {200, "assumed"},
+            .tlb_second_level =
+                {9, "published for Skylake-X: a second-level hit adds 9; the same here is assumed"},
+            .tlb_flush = {30, "assumed"},
+            .vm_entry_recheck =
+                {300, "assumed, of \"several hundred\" in Linux commits 804939ea200d, 3af80fec6e7f"},
+            .transition_msr = {20, "assumed"},
+            .load_pdptes = {20, "assumed"},
+            .task_switch = {300, "assumed"},
             .vm_entry =
                 {441,
                  "CPUID loop of 1018-1098 (kvm list, December 2024) less its instructions; split as Core 2 "

@@ -59,17 +59,28 @@ const struct cpu_profile profile_westmere = {
         },
     .tlb =
         {
+            .first_level = {64, 4,
+                            "Nehalem encyclopedia figure in notes/published-figures.md: dTLB for 4K; fully "
+                            "associative here"},
             .main_4k_2m = {512, 4, "as Nehalem (encyclopedia figure): 4K only; the same here is assumed"},
             .guest_physical = {64, 64, "assumed"},
             .main_holds_2m = false,
             .large_2m = {32, 4, "as Nehalem (encyclopedia figure); the same here and the ways are assumed"},
+        },
+    .walk_cache =
+        {
+            WALK_CACHE_32K_256K,
+            {16384, 16, "12 MiB, 16 ways (CPUID leaf 4); a twelfth of it for paging structures is assumed"},
         },
     .cost =
         {
             COSTS_OF_TRANSLATED_CODE,
             COSTS_OF_SYSTEM_INSTRUCTIONS,
             COSTS_OF_EPT_AND_VPID,
-            .page_walk_reference = {12, "assumed, as Skylake"},
+            WALKS_AS_HASWELL,
+            .tlb_second_level = ASSUMED(7),
+            .tlb_flush = ASSUMED(30),
+            .vm_entry_recheck = RECHECK,
             .vm_entry = {336, ROUND_TRIP("761")},
             .vm_exit = {425, ROUND_TRIP("761")},
             .vmread = VMREAD_AS_CORE_2,

@@ -234,6 +234,7 @@ struct cpu_outcome task_switch(struct cpu *cpu, const struct task_switch *to)
     s.tss = descriptor_segment(&s.descriptor);
     if (!prepare(&s, &outcome) || !store(&s, &outcome))
         return outcome;
+    cycles_charge(&cpu->account, CYCLES_TASK_SWITCH, cpu->profile->cost.task_switch.cycles);
     load_registers(&s);
     return start(&s);
 }
