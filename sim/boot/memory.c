@@ -15,6 +15,23 @@ static void open_bus_write(void *opaque, uint64_t physical, uint64_t value, unsi
     (void)opaque, (void)physical, (void)value, (void)size;
 }
 
+/* No access at either end: should a fault of ours let a guest reach beyond its RAM, the run ends there and nothing
+ * of the simulator is read or written. */
+#define GUARD (1ull << 20)
+
+/* Not reserved: a guest of many gigabytes costs what it touches. Null: no address space. */
+static uint8_t *map_guarded(uint64_t size)
+{
+    const size_t whole = GUARD + size + GUARD;
+    uint8_t *at = mmap(NULL, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED)
+        return NULL;
+    if (!mprotect(at + GUARD, size, PROT_READ | PROT_WRITE))
+        return at + GUARD;
+    munmap(at, whole);
+    return NULL;
+}
+
 bool boot_memory_init(struct phys_mem *mem, uint64_t size, const char **text)
 {
     *mem = (struct phys_mem){.mmio_read = open_bus_read, .mmio_write = open_bus_write};
@@ -22,13 +39,11 @@ bool boot_memory_init(struct phys_mem *mem, uint64_t size, const char **text)
         *text = "the memory size must be a multiple of 4 KiB from 1 MiB to 256 GiB; change --mem";
         return false;
     }
-    /* Not reserved: a guest of many gigabytes costs what it touches. */
-    void *ram = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (ram == MAP_FAILED) {
+    mem->ram = map_guarded(size);
+    if (!mem->ram) {
         *text = "the host has no address space for the guest's memory; give less with --mem";
         return false;
     }
-    mem->ram = ram;
     mem->low_size = size < BOOT_LOW_MAX ? size : BOOT_LOW_MAX;
     mem->high_size = size - mem->low_size;
     return true;
@@ -37,7 +52,7 @@ bool boot_memory_init(struct phys_mem *mem, uint64_t size, const char **text)
 void boot_memory_free(struct phys_mem *mem)
 {
     if (mem->ram)
-        munmap(mem->ram, mem->low_size + mem->high_size);
+        munmap(mem->ram - GUARD, GUARD + mem->low_size + mem->high_size + GUARD);
     mem->ram = NULL;
     mem->low_size = mem->high_size = 0;
 }

@@ -1,6 +1,9 @@
 /* test_memory.c: guest RAM below and above the hole. */
 #include "boot_fixture.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 static void test_small(void **state)
 {
     (void)state;
@@ -36,6 +39,44 @@ static void test_hole(void **state)
     boot_memory_free(&mem);
 }
 
+/* The kernel tells without a signal what may not be touched. */
+static bool accessible(uint8_t *at, int pipe_ends[2])
+{
+    bool readable = write(pipe_ends[1], at, 1) == 1;
+    if (!readable) {
+        assert_int_equal(errno, EFAULT);
+        assert_int_equal(write(pipe_ends[1], "x", 1), 1);
+    }
+    bool writable = read(pipe_ends[0], at, 1) == 1;
+    char left;
+    if (!writable) {
+        assert_int_equal(errno, EFAULT);
+        assert_int_equal(read(pipe_ends[0], &left, 1), 1);
+    }
+    assert_int_equal(readable, writable);
+    return readable;
+}
+
+/* On both sides of RAM nothing can be read or written, for a megabyte. */
+static void test_guards(void **state)
+{
+    (void)state;
+    struct phys_mem mem;
+    const char *text;
+    int pipe_ends[2];
+    assert_int_equal(pipe(pipe_ends), 0);
+    assert_true(boot_memory_init(&mem, 2u << 20, &text));
+    assert_true(accessible(mem.ram, pipe_ends));
+    assert_true(accessible(mem.ram + (2u << 20) - 1, pipe_ends));
+    for (unsigned at = 0; at < 1u << 20; at += 4096) {
+        assert_false(accessible(mem.ram - 1 - at, pipe_ends));
+        assert_false(accessible(mem.ram + (2u << 20) + at, pipe_ends));
+    }
+    boot_memory_free(&mem);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+}
+
 static void test_bad_sizes(void **state)
 {
     (void)state;
@@ -54,6 +95,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small),
         cmocka_unit_test(test_hole),
+        cmocka_unit_test(test_guards),
         cmocka_unit_test(test_bad_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

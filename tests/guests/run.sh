@@ -11,7 +11,8 @@
 # have one line "ok N ..." at least and no line "not ok ...".
 # Both runs must give the same output and the same digest of their statistics. DIGEST is the file that records this digest
 # with that of the image, and COMPILER, which made the image. A recorded digest must be met, unless another compiler made
-# another image. VTSIM_RECORD_DIGESTS=1 records instead of comparing (./x digests).
+# another image. VTSIM_RECORD_DIGESTS=1 records instead of comparing (./x digests). VTSIM_SECOND is a command that makes the
+# second run in place of VTSIM: another build of it, or it in other circumstances (./x determinism).
 set -u
 [ $# = 5 ] || { echo "usage: $0 VTSIM IMAGE EXPECTATIONS DIGEST COMPILER" >&2; exit 2; }
 vtsim=$1 image=$2 expectations=$3 digest_file=$4 compiler=$5
@@ -34,7 +35,9 @@ read -ra options <<<"$(expected options | tr '\n' ' ')"
 [[ " ${options[*]-} " == *" --max-cycles "* ]] || options+=(--max-cycles 5000000000)
 
 run() { # NUMBER; leaves $got
-    "$vtsim" run --cpu skylake --mem 64M --stats "$work/runs.db" "${options[@]}" "$image" \
+    local command=("$vtsim")
+    [ "$1" = 1 ] || [ -z "${VTSIM_SECOND-}" ] || read -ra command <<<"$VTSIM_SECOND"
+    "${command[@]}" run --cpu skylake --mem 64M --stats "$work/runs.db" "${options[@]}" "$image" \
         >"$work/output.$1" 2>"$work/error.$1" </dev/null &
     local process=$!
     if [ "$1" = 2 ] && grep -q 'expect: pause' "$expectations"; then
