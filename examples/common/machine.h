@@ -35,16 +35,16 @@ static inline uint64_t rdtsc(void)
 #define READ_CR(n)                                                                                                     \
     static inline uint64_t read_cr##n(void)                                                                            \
     {                                                                                                                  \
-        uint64_t v;                                                                                                    \
+        unsigned long v;                                                                                               \
         __asm__ volatile("mov %%cr" #n ", %0" : "=r"(v));                                                              \
         return v;                                                                                                      \
     }
 READ_CR(0)
 READ_CR(3)
 READ_CR(4)
-static inline void write_cr0(uint64_t v) { __asm__ volatile("mov %0, %%cr0" ::"r"(v) : "memory"); }
-static inline void write_cr3(uint64_t v) { __asm__ volatile("mov %0, %%cr3" ::"r"(v) : "memory"); }
-static inline void write_cr4(uint64_t v) { __asm__ volatile("mov %0, %%cr4" ::"r"(v) : "memory"); }
+static inline void write_cr0(uint64_t v) { __asm__ volatile("mov %0, %%cr0" ::"r"((unsigned long)v) : "memory"); }
+static inline void write_cr3(uint64_t v) { __asm__ volatile("mov %0, %%cr3" ::"r"((unsigned long)v) : "memory"); }
+static inline void write_cr4(uint64_t v) { __asm__ volatile("mov %0, %%cr4" ::"r"((unsigned long)v) : "memory"); }
 
 /* Console on COM1. */
 void put_char(char c);

@@ -1,9 +1,10 @@
 /*
  * scan.c: reads a block's instructions before the library translates it.
  *
- * Three things follow from the reading: what the block costs; where it must be cut, so that an instruction that only the
- * model may execute leads a block of its own, as does one that reaches into the next page (the library reports a fetch
- * fault there at the block's start); and the decoded form of such an instruction, so that its trap needs no decoding.
+ * Three things follow from the reading: what the block costs; where it must be cut, so that an instruction
+ * that only the model may execute leads a block of its own, as does one that reaches into the next page (the
+ * library reports a fetch fault there at the block's start); and the decoded form of such an instruction, so
+ * that its trap needs no decoding.
  */
 #include "sim/core/core_private.h"
 #include "sim/core/insn_decode.h"
@@ -14,7 +15,7 @@ enum { LONGEST_INSTRUCTION = 15, PAGE_BYTES = 4096 };
 /* Decoded by insn_decode, yet right in translated code. */
 static const bool native[INSN_COUNT] = {
     [INSN_UNKNOWN] = true, [INSN_PUSHF] = true, [INSN_POPF] = true, [INSN_UD] = true,
-    [INSN_CLAC] = true,    [INSN_STAC] = true,
+    [INSN_CLAC] = true,    [INSN_STAC] = true,  [INSN_CLI] = true,
 };
 
 bool core_open_decoders(struct core *core)
@@ -51,7 +52,8 @@ static uint32_t cost_of(const struct core *core, const cs_insn *insn)
     uint32_t cycles = cost->instruction.cycles;
     const cs_detail *detail = insn->detail;
     for (int i = 0; i < detail->groups_count; i++)
-        if (detail->groups[i] == CS_GRP_JUMP || detail->groups[i] == CS_GRP_CALL || detail->groups[i] == CS_GRP_RET) {
+        if (detail->groups[i] == CS_GRP_JUMP || detail->groups[i] == CS_GRP_CALL ||
+            detail->groups[i] == CS_GRP_RET) {
             cycles += cost->branch.cycles;
             break;
         }
@@ -61,7 +63,8 @@ static uint32_t cost_of(const struct core *core, const cs_insn *insn)
     return cycles;
 }
 
-/* The leading instruction with bytes of the next page, through the MMU; a fault there is left to the library to meet. */
+/* The leading instruction with bytes of the next page, through the MMU; a fault there is left to the library
+ * to meet. */
 static size_t bytes_across_pages(struct core *core, uint64_t pc, uint8_t *to)
 {
     const struct mmu_mode mode = {.user = (core->env->hflags & LIB_HF_CPL) == 3};
@@ -72,7 +75,19 @@ static size_t bytes_across_pages(struct core *core, uint64_t pc, uint8_t *to)
     return got;
 }
 
-bool core_model_executes(const struct core *core, const uint8_t *bytes, size_t got, unsigned mode, struct insn *insn)
+/* Where CLI, PUSHF and POPF are refused or act on RFLAGS.VIF (CR4.VME, CR4.PVI), which the library does not
+ * know. What this looks at is in the key of a block. */
+static bool flags_are_the_models(const struct lib_state *env, uint16_t id)
+{
+    const unsigned cpl = env->hflags & LIB_HF_CPL,
+                   iopl = (unsigned)((env->rflags & RFLAGS_IOPL) >> RFLAGS_IOPL_SHIFT);
+    if (id == INSN_PUSHF || id == INSN_POPF)
+        return (env->rflags & RFLAGS_VM) && iopl != 3;
+    return id == INSN_CLI && cpl > iopl;
+}
+
+bool core_model_executes(const struct core *core, const uint8_t *bytes, size_t got, unsigned mode,
+                         struct insn *insn)
 {
     static const uint8_t bits[3] = {16, 32, 64};
     if (!insn_decode(bytes, got, bits[mode], insn))
@@ -82,14 +97,18 @@ bool core_model_executes(const struct core *core, const uint8_t *bytes, size_t g
         insn->id = INSN_UD;
         return true;
     }
-    /* The library's processor may have SMAP where the profile was told to be without: the model raises the #UD. */
+    /* The library's processor may have SMAP where the profile was told to be without: the model raises the
+     * #UD. */
     if ((insn->id == INSN_CLAC || insn->id == INSN_STAC) && !core->config.profile->has_smap)
+        return true;
+    if (flags_are_the_models(core->env, insn->id))
         return true;
     return !native[insn->id];
 }
 
 /* One instruction, not the model's: its size, 0 if it cannot be read from these bytes. */
-static unsigned plain_instruction(struct core *core, unsigned mode, const uint8_t *bytes, size_t got, uint32_t *cost)
+static unsigned plain_instruction(struct core *core, unsigned mode, const uint8_t *bytes, size_t got,
+                                  uint32_t *cost)
 {
     const uint8_t *code = bytes;
     size_t left = got;

@@ -13,6 +13,7 @@ enum cpuid_register { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX };
 
 /* X-macro: name, leaf (subleaf 0), register, bit. */
 #define CPU_FEATURES(X)                                                                                      \
+    X(VME, 1, EDX, 1)                                                                                        \
     X(DE, 1, EDX, 2)                                                                                         \
     X(PSE, 1, EDX, 3)                                                                                        \
     X(TSC, 1, EDX, 4)                                                                                        \

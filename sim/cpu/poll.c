@@ -3,9 +3,10 @@
  *
  * Order: SDM volume 3A "Prioritization of Concurrent Events", with the VM exits of volume 3C "Other Causes of
  * VM Exits" in between: debug traps, VMX-preemption timer, NMI window, NMI, interrupt window, external
- * interrupt.
+ * interrupt; then, as a fault of the next instruction, a pending virtual interrupt.
  */
 #include "sim/cpu/settle.h"
+#include "sim/cpu/virtual_interrupts.h"
 
 #define DEBUG_CONDITIONS 0xfull
 #define DEBUG_ENABLED_BREAKPOINT (1ull << 12)
@@ -86,6 +87,10 @@ enum cpu_status cpu_take_due_events(struct cpu *cpu)
         return cpu_settle(cpu, &vm_exit, NULL);
     if (external_interrupt_due(cpu))
         return take_external_interrupt(cpu);
+    if (virtual_interrupt_due(&cpu->state)) {
+        const struct cpu_outcome fault = outcome_fault_code(VECTOR_GP, 0);
+        return cpu_settle(cpu, &fault, NULL);
+    }
     return cpu_ready(cpu);
 }
 
@@ -98,7 +103,8 @@ enum cpu_status cpu_poll(struct cpu *cpu)
 uint64_t cpu_next_deadline(const struct cpu *cpu)
 {
     if (cpu->state.activity_state != ACTIVITY_WAIT_FOR_SIPI &&
-        (debug_exception_due(&cpu->state) || nmi_due(cpu) || external_interrupt_due(cpu)))
+        (debug_exception_due(&cpu->state) || nmi_due(cpu) || external_interrupt_due(cpu) ||
+         virtual_interrupt_due(&cpu->state)))
         return cpu->account.now;
     const uint64_t platform = cpu->bus->next_deadline(cpu->bus->opaque);
     const uint64_t guest = vmx_next_deadline(&cpu->vmx);

@@ -135,9 +135,75 @@ static void v86_int_n_needs_iopl_3(void **state)
     check_fault(instead, VECTOR_GP, 0);
     enter_v86(m, 3);
     assert_false(software_interrupt_refused(&m->cpu, &event, &instead));
+}
+
+#define MAP_AT (TSS_AT + 0x68u) /* the redirection bit map, below an empty I/O permission bit map */
+
+static void enter_v86_with_redirection(struct machine *m, uint64_t iopl)
+{
+    enter_v86(m, iopl);
     m->cpu.state.cr4 |= CR4_VME;
+    m->cpu.state.seg[SEG_TR].limit = 0x67 + 32;
+    poke(m, TSS_AT + 0x66, 0x68 + 32, 2);
+    for (unsigned i = 0; i < 32; i += 8)
+        poke(m, MAP_AT + i, 0, 8);
+    poke(m, 0x21 * 4, 0x01000234, 4); /* the program's handler: 100H:234H */
+}
+
+/* SDM table "Software Interrupt Handling Methods While in Virtual-8086 Mode", methods 3 and 4. */
+static void vme_bit_set_is_for_protected_mode(void **state)
+{
+    struct machine *m = *state;
+    struct cpu_outcome instead;
+    struct cpu_event event = software_interrupt(0x21);
+    enter_v86_with_redirection(m, 2);
+    poke(m, MAP_AT + 4, 1 << 1, 1);
     assert_true(software_interrupt_refused(&m->cpu, &event, &instead));
-    assert_int_equal(instead.kind, OUTCOME_UNSUPPORTED);
+    check_fault(instead, VECTOR_GP, 0);
+    enter_v86_with_redirection(m, 3);
+    poke(m, MAP_AT + 4, 1 << 1, 1);
+    assert_false(software_interrupt_refused(&m->cpu, &event, &instead));
+    check_jumped(deliver(m, event));
+    assert_false(m->cpu.state.rflags & RFLAGS_VM);
+}
+
+/* Method 6: FLAGS with IOPL 3 and VIF as IF; VIF is cleared. Stack segment: base 2000H, SP FF0H. */
+static void vme_bit_clear_stays_in_virtual_8086_mode(void **state)
+{
+    struct machine *m = *state;
+    struct cpu_outcome instead;
+    struct cpu_event event = software_interrupt(0x21);
+    enter_v86_with_redirection(m, 0);
+    m->cpu.state.rflags = RFLAGS_FIXED1 | RFLAGS_VM | RFLAGS_VIF | RFLAGS_CF;
+    assert_false(software_interrupt_refused(&m->cpu, &event, &instead));
+    check_jumped(deliver(m, event));
+    assert_int_equal(m->cpu.state.rflags, RFLAGS_FIXED1 | RFLAGS_VM | RFLAGS_CF);
+    assert_int_equal(m->cpu.state.seg[SEG_CS].selector, 0x100);
+    assert_int_equal(m->cpu.state.seg[SEG_CS].base, 0x1000);
+    assert_int_equal(m->cpu.state.rip, 0x234);
+    FRAME(m, 0x2000 + 0xff0 - 6, 2, 0x52, 0x100, 0x3203);
+}
+
+/* SDM volume 3C "Details of Vectored-Event Injection": no look at IOPL where the bit is set. */
+static void vme_injection_is_redirected_and_never_refused(void **state)
+{
+    struct machine *m = *state;
+    struct cpu_event event = software_interrupt(0x21);
+    enter_v86_with_redirection(m, 0);
+    check_jumped(deliver_event(&m->cpu, &event, DELIVERY_INJECTED));
+    assert_true(m->cpu.state.rflags & RFLAGS_VM);
+    enter_v86_with_redirection(m, 0);
+    poke(m, MAP_AT + 4, 1 << 1, 1);
+    check_jumped(deliver_event(&m->cpu, &event, DELIVERY_INJECTED));
+    assert_false(m->cpu.state.rflags & RFLAGS_VM);
+}
+
+static void vme_map_beyond_the_limit_is_gp(void **state)
+{
+    struct machine *m = *state;
+    enter_v86_with_redirection(m, 0);
+    m->cpu.state.seg[SEG_TR].limit = 0x67 + 4;
+    check_fault(deliver(m, software_interrupt(0x21)), VECTOR_GP, 0);
 }
 
 static void enter_real_mode(struct machine *m)
@@ -197,6 +263,10 @@ int main(void)
         TEST(v86_pushes_the_data_segments),
         TEST(v86_leaves_for_ring_0_only),
         TEST(v86_int_n_needs_iopl_3),
+        TEST(vme_bit_set_is_for_protected_mode),
+        TEST(vme_bit_clear_stays_in_virtual_8086_mode),
+        TEST(vme_injection_is_redirected_and_never_refused),
+        TEST(vme_map_beyond_the_limit_is_gp),
         TEST(real_mode_uses_the_vector_table),
         TEST(real_mode_faults_have_no_error_code),
     };

@@ -148,7 +148,7 @@ static const struct row rows[] = {
     ROW("\xa1\x01\x02\x03\x04\x05\x06\x07\x08", LONG, UNKNOWN),
     ROW("\x67\x8b\x46\x10", 2, UNKNOWN),
     ROW("\x0f\x10\x44\x24\x10", 6, UNKNOWN),
-    ROW("\xfa", ALL, UNKNOWN),
+    ROW("\xfa", ALL, CLI),
     ROW("\xfb", ALL, STI),
     ROW("\x0f\x0d\x08", ALL, UNKNOWN),
     ROW("\xf3\x0f\xb8\xc1", ALL, UNKNOWN),

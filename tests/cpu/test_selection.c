@@ -73,7 +73,7 @@ static void refused(void **unused)
     } rows[] = {
         {"itanium", "no processor profile \"itanium\""},
         {"sky", "no processor profile \"sky\""},
-        {"skylake,", "these are: la57, pcid, invpcid, smep, smap, x2apic, tsc-deadline, 1g-pages"},
+        {"skylake,", "these are: vme, la57, pcid, invpcid, smep, smap, x2apic, tsc-deadline, 1g-pages"},
         {"skylake,la57", "'la57' is no feature"},
         {"skylake,-la5", "'-la5' is no feature"},
         {"skylake,-la57,-avx", "'-avx' is no feature"},

@@ -159,6 +159,24 @@ static void iret_in_v86_needs_iopl_3(void **state)
     assert_int_equal(m->cpu.state.seg[SEG_CS].base, 0x7000);
 }
 
+/* SDM volume 3 "Class 2--Maskable Hardware Interrupt Handling in Virtual-8086 Mode Using the Virtual
+ * Interrupt Mechanism": IF of the image goes to VIF, IOPL stays. */
+static void iret_in_v86_mode_with_vme(void **state)
+{
+    struct machine *m = *state;
+    m->cpu.state.rflags = RFLAGS_FIXED1 | RFLAGS_VM;
+    m->cpu.state.cr4 |= CR4_VME;
+    m->cpu.state.seg[SEG_SS].base = 0;
+    PUT(m, 2, 0x1234, 0x700, 0x3203);
+    check_jumped(iret(m, 16));
+    assert_int_equal(m->cpu.state.rflags, RFLAGS_VM | RFLAGS_VIF | 3);
+    m->cpu.state.rflags |= RFLAGS_VIP;
+    PUT(m, 2, 0x1234, 0x700, 0x0203);
+    check_fault(iret(m, 16), VECTOR_GP, 0);
+    PUT(m, 4, 0x1234, 0x700, 0x3);
+    check_fault(iret(m, 32), VECTOR_GP, 0);
+}
+
 static void iret_with_nt_is_a_task_return(void **state)
 {
     struct machine *m = *state;
@@ -237,6 +255,7 @@ int main(void)
         TEST(iret_to_outer_ring),
         TEST(iret_to_v86),
         TEST(iret_in_v86_needs_iopl_3),
+        TEST(iret_in_v86_mode_with_vme),
         TEST(iret_with_nt_is_a_task_return),
         TEST(iretq_pops_the_stack_always),
         TEST(iretq_to_compatibility_mode),

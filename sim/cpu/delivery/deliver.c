@@ -1,6 +1,7 @@
 /* deliver.c: what every delivery has in common. SDM volume 3A "Exception- or Interrupt-Handler Procedures".
  */
 #include "sim/cpu/delivery/delivery.h"
+#include "sim/cpu/virtual_interrupts.h"
 
 #define DR6_CONDITIONS 0xfull
 #define DR6_BD (1ull << 13)
@@ -57,21 +58,23 @@ static void begin(struct cpu *cpu, const struct cpu_event *event, enum delivery_
     state->activity_state = ACTIVITY_ACTIVE;
 }
 
-bool software_interrupt_refused(const struct cpu *cpu, const struct cpu_event *event,
-                                struct cpu_outcome *instead)
+bool software_interrupt_refused(struct cpu *cpu, const struct cpu_event *event, struct cpu_outcome *instead)
 {
     const struct cpu_state *state = &cpu->state;
-    if (event->type != EVENT_SOFTWARE_INTERRUPT || !cpu_v86_mode(state))
+    bool protected_mode = true;
+    if (event->type != EVENT_SOFTWARE_INTERRUPT || !v86_flags_protected(state))
         return false;
-    if (state->cr4 & CR4_VME) {
-        *instead =
-            (struct cpu_outcome){.kind = OUTCOME_UNSUPPORTED,
-                                 .text = "INT n in virtual-8086 mode with CR4.VME = 1: the virtual-8086 mode "
-                                         "extensions are not modelled"};
-        return true;
-    }
+    /* A fault in reading the map is met again, and reported, by delivery. */
+    if ((state->cr4 & CR4_VME) && !read_redirection_bit(cpu, event->vector, &protected_mode, instead))
+        return false;
     *instead = outcome_fault_code(VECTOR_GP, 0);
-    return (state->rflags & RFLAGS_IOPL) != RFLAGS_IOPL;
+    return protected_mode;
+}
+
+/* SDM volume 3C "Details of Vectored-Event Injection" redirects as INT n does, without its look at IOPL. */
+static bool subject_to_redirection(const struct cpu_state *state, const struct cpu_event *event)
+{
+    return event->type == EVENT_SOFTWARE_INTERRUPT && cpu_v86_mode(state) && (state->cr4 & CR4_VME);
 }
 
 struct cpu_outcome deliver_event(struct cpu *cpu, const struct cpu_event *event, enum delivery_origin origin)
@@ -85,12 +88,15 @@ struct cpu_outcome deliver_event(struct cpu *cpu, const struct cpu_event *event,
     /* VM entry pushes RF as it was loaded: SDM volume 3C "Details of Vectored-Event Injection". */
     if (origin == DELIVERY_NORMAL && is_fault(event))
         delivery.rflags |= RFLAGS_RF;
-    if (origin == DELIVERY_INJECTED && event->type == EVENT_SOFTWARE_INTERRUPT && cpu_v86_mode(state) &&
-        (state->cr4 & CR4_VME))
-        return (struct cpu_outcome){.kind = OUTCOME_UNSUPPORTED,
-                                    .text = "VM entry injects INT n into virtual-8086 mode with CR4.VME = 1: "
-                                            "the virtual-8086 mode extensions are not modelled"};
     begin(cpu, event, origin);
+    if (subject_to_redirection(state, event)) {
+        struct cpu_outcome outcome;
+        bool protected_mode;
+        if (!read_redirection_bit(cpu, event->vector, &protected_mode, &outcome))
+            return outcome;
+        if (!protected_mode)
+            return deliver_redirected(&delivery);
+    }
     return cpu_real_mode(state) ? deliver_real_mode(&delivery) : deliver_protected_mode(&delivery);
 }
 

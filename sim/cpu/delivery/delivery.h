@@ -28,10 +28,16 @@ struct cpu_outcome deliver_event(struct cpu *cpu, const struct cpu_event *event,
 struct cpu_outcome deliver_real_mode(const struct delivery *delivery);
 struct cpu_outcome deliver_protected_mode(const struct delivery *delivery);
 
-/* INT n in virtual-8086 mode needs IOPL 3: SDM "INT n", SDM volume 3A "Class 3--Software Interrupt Handling
- * in Virtual-8086 Mode". True: *instead is what the instruction does in place of raising event. */
-bool software_interrupt_refused(const struct cpu *cpu, const struct cpu_event *event,
-                                struct cpu_outcome *instead);
+/* virtual_8086.c: INT n that the redirection bit map sends to the program's own handler. */
+
+/* Where does the bit map of the TSS send INT n? False: *outcome is the fault that reading it met. */
+bool read_redirection_bit(struct cpu *cpu, uint8_t vector, bool *protected_mode, struct cpu_outcome *outcome);
+struct cpu_outcome deliver_redirected(const struct delivery *delivery);
+
+/* INT n in virtual-8086 mode needs IOPL 3, or CR4.VME and a clear bit in the redirection bit map: SDM "INT
+ * n", SDM volume 3 table "Software Interrupt Handling Methods While in Virtual-8086 Mode". True: *instead is
+ * what the instruction does in place of raising event. */
+bool software_interrupt_refused(struct cpu *cpu, const struct cpu_event *event, struct cpu_outcome *instead);
 
 /* Is this one of INT n, INT3, INTO, which ask for the gate's DPL and leave EXT clear? */
 static inline bool event_is_software(const struct cpu_event *event)

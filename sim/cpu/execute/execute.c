@@ -55,6 +55,7 @@ static const struct execute_row table[INSN_COUNT] = {
     [INSN_STAC]        = {execute_clac_stac,   check_clac_stac,  WITH(SMAP),     COST(instruction, SYSTEM),        0},
     [INSN_PUSHF]       = {execute_pushf,       NULL,             0,              COST(instruction, SYSTEM),        0},
     [INSN_POPF]        = {execute_popf,        NULL,             0,              COST(instruction, SYSTEM),        0},
+    [INSN_CLI]         = {execute_cli,         NULL,             0,              COST(instruction, SYSTEM),        0},
     [INSN_STI]         = {execute_sti,         NULL,             0,              COST(instruction, SYSTEM),        0},
     [INSN_IN]          = {execute_in,          check_io,         0,              COST(io_port, IO),            0},
     [INSN_OUT]         = {execute_out,         check_io,         0,              COST(io_port, IO),            0},

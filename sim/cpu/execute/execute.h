@@ -72,7 +72,7 @@ execute_effect execute_mov_to_cr, execute_mov_from_cr, execute_clts, execute_lms
 execute_effect execute_mov_to_dr, execute_mov_from_dr;
 execute_effect execute_sgdt, execute_sidt, execute_lgdt, execute_lidt;
 execute_effect execute_sldt, execute_str, execute_lldt, execute_ltr;
-execute_effect execute_swapgs, execute_clac_stac, execute_pushf, execute_popf, execute_sti;
+execute_effect execute_swapgs, execute_clac_stac, execute_pushf, execute_popf, execute_cli, execute_sti;
 execute_check check_64_bit, check_clac_stac;
 execute_effect execute_in, execute_out, execute_ins, execute_outs;
 execute_check check_io;

@@ -1,5 +1,6 @@
-/* flags.c: SWAPGS, CLAC, STAC, PUSHF, POPF, STI. Source: SDM volume 2, the pages of that name. */
+/* flags.c: SWAPGS, CLAC, STAC, PUSHF, POPF, CLI, STI. Source: SDM volume 2, the pages of that name. */
 #include "sim/cpu/execute/execute.h"
+#include "sim/cpu/virtual_interrupts.h"
 
 /* What POPF may change at any privilege. RF is cleared; VM, VIF and VIP stay. */
 #define POPF_ALWAYS (RFLAGS_ARITHMETIC | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC | RFLAGS_ID)
@@ -50,17 +51,6 @@ static struct mmu_mode stack_mode(const struct cpu_state *state)
     return (struct mmu_mode){.user = cpu_cpl(state) == 3, .smap_ignored = (state->rflags & RFLAGS_AC) != 0};
 }
 
-static unsigned io_privilege_level(const struct cpu_state *state)
-{
-    return (state->rflags & RFLAGS_IOPL) >> RFLAGS_IOPL_SHIFT;
-}
-
-/* Virtual-8086 mode without the extensions of CR4.VME (not advertised): IOPL must be 3. */
-static bool flags_protected(const struct cpu_state *state)
-{
-    return cpu_v86_mode(state) && io_privilege_level(state) != 3;
-}
-
 struct cpu_outcome execute_pushf(struct cpu *cpu, const struct insn *insn)
 {
     struct cpu_state *state = &cpu->state;
@@ -71,8 +61,11 @@ struct cpu_outcome execute_pushf(struct cpu *cpu, const struct insn *insn)
     struct mmu_fault fault;
     uint64_t linear;
 
-    if (flags_protected(state))
-        return general_protection();
+    if (v86_flags_protected(state)) {
+        if (!(state->cr4 & CR4_VME) || size != 2)
+            return general_protection();
+        image = virtual_flags_image(image);
+    }
     uint64_t top = state->gpr[GPR_RSP] - size;
     if (bits < 64)
         top &= (1ull << bits) - 1;
@@ -96,7 +89,8 @@ struct cpu_outcome execute_popf(struct cpu *cpu, const struct insn *insn)
     struct mmu_fault fault;
     uint64_t linear;
 
-    if (flags_protected(state))
+    const bool virtualised = v86_flags_protected(state);
+    if (virtualised && (!(state->cr4 & CR4_VME) || size != 2))
         return general_protection();
     if (!seg_linear_address(state, SEG_SS, operand_gpr(cpu, GPR_RSP, bits), size, MMU_READ, &linear,
                             &outcome))
@@ -104,6 +98,13 @@ struct cpu_outcome execute_popf(struct cpu *cpu, const struct insn *insn)
     enum mmu_status status = mmu_read(&cpu->mmu, linear, &image, size, stack_mode(state), &fault);
     if (status != MMU_OK)
         return mmu_fault_outcome(status, &fault);
+    if (virtualised && !virtual_flags_loadable(state, image))
+        return general_protection();
+    if (virtualised) {
+        load_virtual_flags(state, image);
+        operand_set_gpr(cpu, GPR_RSP, bits, state->gpr[GPR_RSP] + size);
+        return done();
+    }
     if (cpu_cpl(state) == 0)
         changeable |= RFLAGS_IOPL;
     if (cpu_cpl(state) <= io_privilege_level(state))
@@ -115,20 +116,41 @@ struct cpu_outcome execute_popf(struct cpu *cpu, const struct insn *insn)
     return done();
 }
 
+/* Real mode has CPL 0, virtual-8086 mode CPL 3. */
+static bool may_change_if(const struct cpu_state *state)
+{
+    return cpu_cpl(state) <= io_privilege_level(state);
+}
+
+struct cpu_outcome execute_cli(struct cpu *cpu, const struct insn *insn)
+{
+    struct cpu_state *state = &cpu->state;
+
+    (void)insn;
+    if (may_change_if(state))
+        state->rflags &= ~RFLAGS_IF;
+    else if (virtual_interrupt_flag_in_use(state))
+        state->rflags &= ~RFLAGS_VIF;
+    else
+        return general_protection();
+    return done();
+}
+
 /* Interrupts stay blocked for one instruction, but only if RFLAGS.IF was 0. The library has one shadow for
  * STI and MOV SS and sets it always, so STI is executed here. RIP is advanced here, for the shadow must
- * outlast the instruction's own end. */
+ * outlast the instruction's own end. VIF has no shadow. */
 struct cpu_outcome execute_sti(struct cpu *cpu, const struct insn *insn)
 {
     struct cpu_state *state = &cpu->state;
     uint64_t mask = cpu_64bit_mode(state) ? UINT64_MAX : cpu_code_bits(state) == 32 ? UINT32_MAX : UINT16_MAX;
+    const bool virtual_flag = !may_change_if(state);
 
-    if (!cpu_real_mode(state) && cpu_cpl(state) > io_privilege_level(state))
-        return general_protection(); /* CR4.PVI and CR4.VME are not advertised */
+    if (virtual_flag && (!virtual_interrupt_flag_in_use(state) || state->rflags & RFLAGS_VIP))
+        return general_protection();
     state->interruptibility_state &= ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
-    if (!(state->rflags & RFLAGS_IF))
+    if (!virtual_flag && !(state->rflags & RFLAGS_IF))
         state->interruptibility_state |= BLOCKING_BY_STI;
-    state->rflags = (state->rflags | RFLAGS_IF) & ~RFLAGS_RF;
+    state->rflags = (state->rflags | (virtual_flag ? RFLAGS_VIF : RFLAGS_IF)) & ~RFLAGS_RF;
     state->rip = (state->rip + insn->length) & mask;
     return outcome_of(OUTCOME_JUMPED);
 }

@@ -27,6 +27,7 @@ static const struct removable {
     uint64_t ept_vpid_cap;
     uint8_t linear_address_bits; /* without it; 0: it does not matter */
 } removables[] = {
+    {"vme", FEATURE_VME, NO_FLAG, CR4_VME | CR4_PVI, 0, 0, 0},
     {"la57", FEATURE_LA57, NO_FLAG, CR4_LA57, 0, 0, 48},
     {"pcid", FEATURE_PCID, FLAG(has_pcid), CR4_PCIDE, 0, 0, 0},
     {"invpcid", FEATURE_INVPCID, FLAG(has_invpcid), 0, SECONDARY_ENABLE_INVPCID, 0, 0},

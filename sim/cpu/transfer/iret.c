@@ -1,6 +1,7 @@
 /* iret.c: IRET, IRETD, IRETQ. SDM "IRET/IRETD/IRETQ", Operation. */
 #include "sim/cpu/task/task_switch.h"
 #include "sim/cpu/transfer/transfer.h"
+#include "sim/cpu/virtual_interrupts.h"
 
 #define FLAGS_ANY_CPL                                                                                        \
     (RFLAGS_ARITHMETIC | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_RF | RFLAGS_AC | RFLAGS_ID)
@@ -32,6 +33,9 @@ static void unblock_nmis(struct cpu *cpu)
         cpu->vmx.virtual_nmi_blocking = false;
 }
 
+/* With CR4.VME and IOPL below 3 a 16-bit IRET loads flags as POPF does. The SDM says so of the mechanism
+ * ("Class 2--Maskable Hardware Interrupt Handling in Virtual-8086 Mode Using the Virtual Interrupt
+ * Mechanism"), not on IRET's page; that TF gives #GP as well is what processors do. */
 static struct cpu_outcome return_like_8086(struct cpu *cpu, const struct insn *insn, struct stack *stack,
                                            const struct return_frame *frame)
 {
@@ -41,6 +45,14 @@ static struct cpu_outcome return_like_8086(struct cpu *cpu, const struct insn *i
     const struct far_target target = {(uint16_t)frame->cs, frame->rip};
     if (frame->rip > limit)
         return outcome_fault_code(VECTOR_GP, 0);
+    if (v86_flags_protected(state)) {
+        if (!virtual_flags_loadable(state, frame->rflags))
+            return outcome_fault_code(VECTOR_GP, 0);
+        stack_commit(stack);
+        jump_like_8086(state, &target);
+        load_virtual_flags(state, frame->rflags);
+        return outcome_of(OUTCOME_JUMPED);
+    }
     stack_commit(stack);
     jump_like_8086(state, &target);
     /* VM, VIF and VIP stay; IOPL too in virtual-8086 mode. */
@@ -169,12 +181,7 @@ static bool may_start(struct cpu *cpu, const struct insn *insn, struct cpu_outco
     *outcome = outcome_fault_code(VECTOR_GP, 0);
     if ((state->rflags & RFLAGS_IOPL) == RFLAGS_IOPL)
         return true;
-    if ((state->cr4 & CR4_VME) && insn->operand_bits == 16)
-        *outcome =
-            (struct cpu_outcome){.kind = OUTCOME_UNSUPPORTED,
-                                 .text = "IRET in virtual-8086 mode with CR4.VME = 1 and IOPL < 3: the "
-                                         "virtual-8086 mode extensions are not modelled"};
-    return false;
+    return (state->cr4 & CR4_VME) && insn->operand_bits == 16;
 }
 
 struct cpu_outcome interrupt_return(struct cpu *cpu, const struct insn *insn)
