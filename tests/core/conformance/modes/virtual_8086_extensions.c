@@ -1,8 +1,9 @@
 /*
- * conformance: virtual-8086 mode extensions (CR4.VME): VIF and VIP, CLI STI PUSHF POPF IRET, redirection of
- * INT n SDM: 3B, "Class 2—Maskable Hardware Interrupt Handling in Virtual-8086 Mode Using the Virtual
- * Interrupt Mechanism" SDM: 3B, "Class 3—Software Interrupt Handling in Virtual-8086 Mode" SDM: 2, "CLI—Clear
- * Interrupt Flag", "STI—Set Interrupt Flag", "PUSHF/PUSHFD/PUSHFQ", "POPF/POPFD/POPFQ" conformance-bits: 32
+ * conformance: virtual-8086 mode extensions (CR4.VME): VIF, VIP, CLI, STI, PUSHF, POPF, IRET, redirection of INT n
+ * SDM: 3B, "Class 2—Maskable Hardware Interrupt Handling in Virtual-8086 Mode Using the Virtual Interrupt Mechanism"
+ * SDM: 3B, "Class 3—Software Interrupt Handling in Virtual-8086 Mode"
+ * SDM: 2, "CLI—Clear Interrupt Flag", "STI—Set Interrupt Flag", "PUSHF/PUSHFD/PUSHFQ", "POPF/POPFD/POPFQ"
+ * conformance-bits: 32
  */
 #include "v86.h"
 

@@ -1,7 +1,7 @@
 /*
- * conformance: protected-mode virtual interrupts (CR4.PVI): CLI and STI at CPL 3 act on VIF, other
- * instructions on IF SDM: 3B, "Protected-Mode Virtual Interrupts" SDM: 2, "CLI—Clear Interrupt Flag",
- * "STI—Set Interrupt Flag"
+ * conformance: protected-mode virtual interrupts (CR4.PVI): at CPL 3 CLI and STI act on VIF, other instructions on IF
+ * SDM: 3B, "Protected-Mode Virtual Interrupts"
+ * SDM: 2, "CLI—Clear Interrupt Flag", "STI—Set Interrupt Flag"
  */
 #include "lab.h"
 
