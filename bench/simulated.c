@@ -31,7 +31,7 @@ static void map_ram(uint8_t *ram)
 
 static void start_in_64_bit_mode(struct machine *m, uint64_t rounds)
 {
-    struct cpu_state *s = &m->cpu.state;
+    struct cpu_state *s = &m->processors[0].cpu.state;
     s->cr0 = CR0_PE | CR0_ET | CR0_NE | CR0_PG;
     s->cr3 = BENCH_TABLES_AT;
     s->cr4 = CR4_PAE;
@@ -43,7 +43,7 @@ static void start_in_64_bit_mode(struct machine *m, uint64_t rounds)
     s->gpr[GPR_RSI] = BENCH_DATA_AT;
     s->gpr[GPR_RDI] = BENCH_DATA_AT + 0x1000;
     s->gpr[GPR_RCX] = rounds;
-    vmx_update_regime(&m->cpu.vmx);
+    vmx_update_regime(&m->processors[0].cpu.vmx);
 }
 
 double simulated_run(const struct kernel *kernel, int accounting)

@@ -42,6 +42,7 @@ void machine_end(struct machine *m, enum machine_outcome outcome, const char *fo
     va_start(arguments, format);
     vsnprintf(m->result->message, sizeof m->result->message, format, arguments);
     va_end(arguments);
+    m->ended = true;
     m->result->outcome = outcome;
     m->result->exit_status = outcomes[outcome].status;
     if (outcome == MACHINE_DEBUG_EXIT)
@@ -96,13 +97,14 @@ static void open_platform(struct machine *m)
     struct platform_config config = platform_default_config();
     config.ram_low = m->mem.low_size;
     config.ram_high = m->mem.high_size;
-    config.physical_address_bits = m->cpu.profile->physical_address_bits;
-    config.x2apic = cpu_has_feature(m->cpu.profile, FEATURE_X2APIC);
-    config.tsc_deadline = cpu_has_feature(m->cpu.profile, FEATURE_TSC_DEADLINE);
+    config.physical_address_bits = m->selection.profile.physical_address_bits;
+    config.x2apic = cpu_has_feature(&m->selection.profile, FEATURE_X2APIC);
+    config.tsc_deadline = cpu_has_feature(&m->selection.profile, FEATURE_TSC_DEADLINE);
     config.debug_exit_port = o->debug_exit_port ? o->debug_exit_port : DEFAULT_DEBUG_EXIT_PORT;
     config.debug_exit_size = o->debug_exit_size ? o->debug_exit_size : DEFAULT_DEBUG_EXIT_SIZE;
-    const struct platform_host host = {.now = &m->cpu.account.now,
-                                       .tsc_offset = &m->cpu.state.tsc_offset_root,
+    config.processors = (uint8_t)m->processor_count;
+    const struct platform_host host = {.now = &m->processors[0].cpu.account.now,
+                                       .tsc_offset = &m->processors[0].cpu.state.tsc_offset_root,
                                        .serial_out = serial_out,
                                        .serial_opaque = m};
     platform_init(&m->platform, &config, &host);
@@ -110,6 +112,55 @@ static void open_platform(struct machine *m)
     platform_attach_memory(&m->platform, &m->mem);
     if (o->firmware == FIRMWARE_PC)
         platform_start_bios_timer(&m->platform);
+}
+
+static void emit_with_processor(void *observer, const struct trace_event *event)
+{
+    const struct machine_processor *p = observer;
+    const struct trace *trace = p->machine->options->trace;
+    struct trace_event stamped = *event;
+    stamped.processor = p->cpu.processor;
+    trace->emit(trace->observer, &stamped);
+}
+
+static bool open_processor(struct machine *m, unsigned i)
+{
+    struct machine_processor *p = &m->processors[i];
+    const struct trace *trace = m->options->trace;
+    p->machine = m;
+    p->halted = i != 0;
+    p->cpu.processor = (uint8_t)i;
+    p->cpu.processors = (uint8_t)m->processor_count;
+    if (trace && m->processor_count > 1) {
+        p->trace = (struct trace){trace->wanted, emit_with_processor, p};
+        trace = &p->trace;
+    }
+    if (!cpu_init(&p->cpu, &m->selection.profile, &m->mem, trace, &m->bus))
+        return false;
+    p->cpu.explain = explain;
+    p->cpu.explain_opaque = m;
+    return true;
+}
+
+static void close_processors(struct machine *m)
+{
+    for (unsigned i = 0; i < m->processor_count; i++)
+        cpu_free(&m->processors[i].cpu);
+    free(m->processors);
+}
+
+static bool open_processors(struct machine *m)
+{
+    const unsigned wanted = m->options->processors ? m->options->processors : 1;
+    m->processors = calloc(wanted, sizeof *m->processors);
+    m->processor_count = wanted;
+    for (unsigned i = 0; m->processors && i < wanted; i++)
+        if (!open_processor(m, i)) {
+            m->processor_count = i;
+            close_processors(m);
+            return false;
+        }
+    return m->processors != NULL;
 }
 
 bool machine_open(struct machine *m, const struct machine_options *options, struct machine_result *result)
@@ -126,23 +177,21 @@ bool machine_open(struct machine *m, const struct machine_options *options, stru
         machine_end(m, MACHINE_USAGE, "%s", text);
         return false;
     }
-    if (!cpu_init(&m->cpu, &m->selection.profile, &m->mem, options->trace, &m->bus)) {
-        machine_end(m, MACHINE_INTERNAL, "out of memory for the processor");
+    if (!open_processors(m)) {
+        machine_end(m, MACHINE_INTERNAL, "out of memory for the processors");
         boot_memory_free(&m->mem);
         return false;
     }
-    m->cpu.explain = explain;
-    m->cpu.explain_opaque = m;
     open_platform(m);
     return true;
 }
 
 void machine_close(struct machine *m)
 {
-    m->result->cycles = m->cpu.account.now;
-    m->result->account = m->cpu.account;
-    m->result->instructions = m->cpu.instructions;
-    cpu_free(&m->cpu);
+    m->result->cycles = machine_cycles(m);
+    m->result->instructions = machine_instructions(m);
+    machine_sum_accounts(m);
+    close_processors(m);
     boot_memory_free(&m->mem);
 }
 
@@ -186,7 +235,7 @@ static void write_firmware_tables(struct machine *m)
         .reset_value = RESET_CONTROL_RESET,
         .rtc_century = RTC_CENTURY,
     };
-    acpi_write(&m->mem, &hardware);
+    acpi_write(&m->mem, &hardware, m->processor_count);
 }
 
 static bool load(struct machine *m)
@@ -214,8 +263,8 @@ static bool load(struct machine *m)
     free(copies);
     if (loaded) {
         write_firmware_tables(m);
-        boot_set_cpu_state(&boot, &m->cpu.state);
-        vmx_update_regime(&m->cpu.vmx);
+        boot_set_cpu_state(&boot, &m->processors[0].cpu.state);
+        vmx_update_regime(&m->processors[0].cpu.vmx);
     }
     return loaded;
 }

@@ -19,8 +19,11 @@ enum machine_firmware {
 
 enum machine_serial { SERIAL_STDIO, SERIAL_FILE, SERIAL_NULL };
 
+enum { MACHINE_PROCESSORS = 16 }; /* at most */
+
 struct machine_options {
     const char *cpu;       /* name of a profile, with features to take away: see cpu_profile_select */
+    unsigned processors;   /* 1 to MACHINE_PROCESSORS; 0 is as 1 */
     uint64_t memory_bytes; /* multiple of 4096, at least 1 MiB */
     const char *image;
     const char *append;         /* null: none */
@@ -60,8 +63,9 @@ struct machine_result {
     uint32_t debug_exit_value;
     int exit_status;   /* as DESIGN.md's command-line contract gives it */
     char message[512]; /* empty when there is nothing to say */
-    uint64_t cycles, instructions;
-    struct cycle_account account; /* where the cycles went */
+    uint64_t cycles;              /* of the processor that came furthest */
+    uint64_t instructions;        /* of all processors */
+    struct cycle_account account; /* where the cycles of all processors went */
     uint64_t image_digest;
 };
 

@@ -6,7 +6,46 @@
 
 enum { PROGRESS_CYCLES = 50000000 };
 
-static bool stopped_by_platform(struct machine *m)
+uint64_t machine_cycles(const struct machine *m)
+{
+    uint64_t most = 0;
+    for (unsigned i = 0; i < m->processor_count; i++)
+        if (m->processors[i].cpu.account.now > most)
+            most = m->processors[i].cpu.account.now;
+    return most;
+}
+
+static void add_words(void *to, const void *from, size_t bytes)
+{
+    uint64_t *sum = to;
+    const uint64_t *term = from;
+    for (size_t i = 0; i < bytes / sizeof *sum; i++)
+        sum[i] += term[i];
+}
+
+void machine_sum_accounts(struct machine *m)
+{
+    struct cycle_account *sum = &m->result->account;
+    *sum = m->processors[0].cpu.account;
+    for (unsigned i = 1; i < m->processor_count; i++) {
+        const struct cycle_account *a = &m->processors[i].cpu.account;
+        sum->now += a->now;
+        sum->refill_cycles += a->refill_cycles;
+        add_words(sum->by, a->by, sizeof sum->by);
+        add_words(sum->flush, a->flush, sizeof sum->flush);
+        add_words(sum->exit, a->exit, sizeof sum->exit);
+    }
+}
+
+uint64_t machine_instructions(const struct machine *m)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < m->processor_count; i++)
+        sum += m->processors[i].cpu.instructions;
+    return sum;
+}
+
+bool machine_stopped_by_platform(struct machine *m)
 {
     const struct platform *p = &m->platform;
     if (m->serial_failed) {
@@ -34,15 +73,16 @@ static bool stopped_by_platform(struct machine *m)
     return true;
 }
 
-static bool limit_reached(struct machine *m)
+bool machine_check_limits(struct machine_processor *p)
 {
+    struct machine *m = p->machine;
     const struct machine_options *o = m->options;
-    if (o->max_cycles && m->cpu.account.now >= o->max_cycles) {
+    if (o->max_cycles && p->cpu.account.now >= o->max_cycles) {
         machine_end(m, MACHINE_LIMIT, "the run reached its limit of %llu cycles",
                     (unsigned long long)o->max_cycles);
         return true;
     }
-    if (o->max_instructions && m->cpu.instructions >= o->max_instructions) {
+    if (o->max_instructions && p->cpu.instructions >= o->max_instructions) {
         machine_end(m, MACHINE_LIMIT, "the run reached its limit of %llu instructions",
                     (unsigned long long)o->max_instructions);
         return true;
@@ -50,95 +90,113 @@ static bool limit_reached(struct machine *m)
     return false;
 }
 
-static void report_progress(struct machine *m)
+static void report_progress(struct machine_processor *p)
 {
-    if (m->cpu.account.now < m->next_progress)
+    struct machine *m = p->machine;
+    if (p->cpu.account.now < m->next_progress)
         return;
-    m->next_progress = m->cpu.account.now + PROGRESS_CYCLES;
-    if (m->options->progress)
-        m->options->progress(m->options->progress_opaque, &m->cpu.account, m->cpu.instructions);
+    m->next_progress = p->cpu.account.now + PROGRESS_CYCLES;
+    if (m->options->progress) {
+        machine_sum_accounts(m);
+        m->options->progress(m->options->progress_opaque, &m->result->account, machine_instructions(m));
+    }
 }
 
 /* HLT: time passes to the next deadline at once. */
-static enum cpu_status sleep_until_event(struct machine *m)
+enum cpu_status machine_sleep(struct machine_processor *p)
 {
+    struct machine *m = p->machine;
+    uint64_t next = cpu_next_deadline(&p->cpu);
+    if (m->options->max_cycles && next > m->options->max_cycles)
+        next = m->options->max_cycles;
+    if (next > p->cpu.account.now)
+        cycles_charge(&p->cpu.account, CYCLES_HALTED, next - p->cpu.account.now);
+    report_progress(p);
+    return cpu_poll(&p->cpu);
+}
+
+static enum cpu_status sleep_alone(struct machine_processor *p)
+{
+    struct machine *m = p->machine;
     enum cpu_status status = CPU_HALTED;
-    while (status == CPU_HALTED) {
-        uint64_t next = cpu_next_deadline(&m->cpu);
-        if (m->platform.stop != PLATFORM_RUNS || limit_reached(m))
-            break;
-        if (next == UINT64_MAX) {
+    while (status == CPU_HALTED && m->platform.stop == PLATFORM_RUNS && !machine_check_limits(p)) {
+        if (cpu_next_deadline(&p->cpu) == UINT64_MAX) {
             machine_end(m, MACHINE_HALTED_FOREVER,
                         "the processor is halted at RIP %#llx (RFLAGS.IF = %d) and no timer is running that "
                         "could wake it",
-                        (unsigned long long)m->cpu.state.rip, (m->cpu.state.rflags & RFLAGS_IF) != 0);
+                        (unsigned long long)p->cpu.state.rip, (p->cpu.state.rflags & RFLAGS_IF) != 0);
             break;
         }
-        if (m->options->max_cycles && next > m->options->max_cycles)
-            next = m->options->max_cycles;
-        if (next > m->cpu.account.now)
-            cycles_charge(&m->cpu.account, CYCLES_HALTED, next - m->cpu.account.now);
-        report_progress(m);
-        status = cpu_poll(&m->cpu);
+        status = machine_sleep(p);
     }
     return status;
 }
 
-static bool end_by_processor(struct machine *m, enum machine_outcome outcome, const char *otherwise)
+static bool end_by_processor(struct machine_processor *p, enum machine_outcome outcome, const char *otherwise)
 {
-    machine_end(m, outcome, "%s (RIP %#llx)", m->cpu.text ? m->cpu.text : otherwise,
-                (unsigned long long)m->cpu.state.rip);
+    struct machine *m = p->machine;
+    machine_end(m, outcome, "%s (RIP %#llx)", p->cpu.text ? p->cpu.text : otherwise,
+                (unsigned long long)p->cpu.state.rip);
     return false;
 }
 
 /* True: translated code goes on. */
-static bool after(struct machine *m, enum cpu_status status)
+bool machine_after(struct machine_processor *p, enum cpu_status status)
 {
-    if (status == CPU_HALTED)
-        status = sleep_until_event(m);
-    if (stopped_by_platform(m))
+    struct machine *m = p->machine;
+    if (status == CPU_HALTED && m->processor_count == 1)
+        status = sleep_alone(p);
+    p->halted = status == CPU_HALTED;
+    if (machine_stopped_by_platform(m))
         return false;
     switch (status) {
     case CPU_RUN:
         return true;
     case CPU_HALTED:
-        return false; /* sleep_until_event ended the run */
+        return false; /* the run ended, or it is another processor's turn */
     case CPU_TRIPLE_FAULT:
-        return end_by_processor(m, MACHINE_TRIPLE_FAULT, "triple fault");
+        return end_by_processor(p, MACHINE_TRIPLE_FAULT, "triple fault");
     case CPU_VMX_ABORT:
-        return end_by_processor(m, MACHINE_VMX_ABORT, "VMX abort");
+        return end_by_processor(p, MACHINE_VMX_ABORT, "VMX abort");
     case CPU_UNSUPPORTED:
-        return end_by_processor(m, MACHINE_UNSUPPORTED, "the guest asked for something that is not modelled");
+        return end_by_processor(p, MACHINE_UNSUPPORTED, "the guest asked for something that is not modelled");
     }
     return false;
 }
 
 static bool on_instruction(void *opaque, const struct insn *insn)
 {
-    struct machine *m = opaque;
-    m->cpu.instructions++;
-    return after(m, cpu_instruction(&m->cpu, insn));
+    struct machine_processor *p = opaque;
+    p->cpu.instructions++;
+    return machine_after(p, cpu_instruction(&p->cpu, insn));
 }
 
 static bool on_exception(void *opaque, const struct cpu_event *event)
 {
-    struct machine *m = opaque;
-    return after(m, cpu_exception(&m->cpu, event));
+    struct machine_processor *p = opaque;
+    return machine_after(p, cpu_exception(&p->cpu, event));
 }
 
 static bool on_memory_fault(void *opaque, enum mmu_status status, const struct mmu_fault *fault)
 {
-    struct machine *m = opaque;
-    return after(m, cpu_memory_fault(&m->cpu, status, fault));
+    struct machine_processor *p = opaque;
+    return machine_after(p, cpu_memory_fault(&p->cpu, status, fault));
+}
+
+/* Another processor is to run: this one's slice is over, or it sent another one something. */
+static bool turn_is_over(const struct machine_processor *p)
+{
+    return p->machine->processor_count > 1 &&
+           (p->cpu.account.now >= p->slice_end || p->machine->platform.others_signalled);
 }
 
 static bool on_poll(void *opaque)
 {
-    struct machine *m = opaque;
-    report_progress(m);
-    if (limit_reached(m))
+    struct machine_processor *p = opaque;
+    report_progress(p);
+    if (machine_check_limits(p) || turn_is_over(p))
         return false;
-    return after(m, cpu_poll(&m->cpu));
+    return machine_after(p, cpu_poll(&p->cpu));
 }
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
@@ -148,59 +206,95 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 
 static uint64_t deadline(void *opaque)
 {
-    struct machine *m = opaque;
+    const struct machine_processor *p = opaque;
+    const struct machine *m = p->machine;
     const struct machine_options *o = m->options;
-    uint64_t next = min_u64(cpu_next_deadline(&m->cpu), m->next_progress);
+    if (turn_is_over(p))
+        return p->cpu.account.now;
+    uint64_t next = min_u64(cpu_next_deadline(&p->cpu), m->next_progress);
     if (o->max_cycles)
         next = min_u64(next, o->max_cycles);
     if (o->max_instructions) /* an instruction costs a cycle at least */
-        next = min_u64(next, m->cpu.account.now + (o->max_instructions > m->cpu.instructions
-                                                       ? o->max_instructions - m->cpu.instructions
+        next = min_u64(next, p->cpu.account.now + (o->max_instructions > p->cpu.instructions
+                                                       ? o->max_instructions - p->cpu.instructions
                                                        : 0));
-    return next;
+    return m->processor_count > 1 ? min_u64(next, p->slice_end) : next;
 }
 
 static bool wants_interrupt_window(void *opaque)
 {
-    const struct machine *m = opaque;
-    return cpu_wants_interrupt_window(&m->cpu);
+    const struct machine_processor *p = opaque;
+    return cpu_wants_interrupt_window(&p->cpu);
+}
+
+static bool open_core(struct machine_processor *p)
+{
+    struct machine *m = p->machine;
+    const char *error = NULL;
+    p->client = (struct core_client){
+        on_instruction, on_exception, on_memory_fault, on_poll, deadline, wants_interrupt_window, p};
+    const struct core_config config = {.client = &p->client,
+                                       .state = &p->cpu.state,
+                                       .mmu = &p->cpu.mmu,
+                                       .mem = &m->mem,
+                                       .profile = p->cpu.profile,
+                                       .account = &p->cpu.account,
+                                       .instructions = &p->cpu.instructions,
+                                       .accounting = m->accounting};
+    p->core = core_open(&config, &error);
+    if (!p->core)
+        machine_end(m, MACHINE_INTERNAL, "%s", error);
+    return p->core != NULL;
+}
+
+void machine_run_processor(struct machine_processor *p)
+{
+    struct machine *m = p->machine;
+    const char *error = NULL;
+    platform_select(&m->platform, p->cpu.processor, &p->cpu.account.now, &p->cpu.state.tsc_offset_root);
+    if (!core_run(p->core, &error))
+        machine_end(m, MACHINE_INTERNAL, "the core failed at RIP %#llx: %s",
+                    (unsigned long long)p->cpu.state.rip, error);
 }
 
 /* Time that passed without a cause would make every statement about costs wrong. */
-static void check_account(struct machine *m)
+static void check_account(struct machine *m, const struct cycle_account *account)
 {
-    const uint64_t sum = cycles_sum(&m->cpu.account);
-    if (sum != m->cpu.account.now)
+    const uint64_t sum = cycles_sum(account);
+    if (sum != account->now)
         machine_end(m, MACHINE_INTERNAL, "the causes of cycles add up to %llu, and %llu have passed",
-                    (unsigned long long)sum, (unsigned long long)m->cpu.account.now);
+                    (unsigned long long)sum, (unsigned long long)account->now);
+}
+
+/* A processor that slept to the end slept until then. */
+static void finish_accounts(struct machine *m)
+{
+    const uint64_t end = machine_cycles(m);
+    for (unsigned i = 0; i < m->processor_count; i++) {
+        struct cpu *cpu = &m->processors[i].cpu;
+        if (m->processors[i].halted)
+            cycles_charge(&cpu->account, CYCLES_HALTED, end - cpu->account.now);
+        vmx_exit_cost_end(&cpu->vmx);
+        check_account(m, &cpu->account);
+    }
+    machine_sum_accounts(m);
 }
 
 void machine_go(struct machine *m)
 {
-    const char *error = NULL;
-    m->client = (struct core_client){
-        on_instruction, on_exception, on_memory_fault, on_poll, deadline, wants_interrupt_window, m};
-    const struct core_config config = {.client = &m->client,
-                                       .state = &m->cpu.state,
-                                       .mmu = &m->cpu.mmu,
-                                       .mem = &m->mem,
-                                       .profile = m->cpu.profile,
-                                       .account = &m->cpu.account,
-                                       .instructions = &m->cpu.instructions,
-                                       .accounting = m->accounting};
-    m->core = core_open(&config, &error);
-    if (!m->core) {
-        machine_end(m, MACHINE_INTERNAL, "%s", error);
-        return;
-    }
+    bool opened = true;
+    for (unsigned i = 0; opened && i < m->processor_count; i++)
+        opened = open_core(&m->processors[i]);
     m->next_progress = PROGRESS_CYCLES;
-    if (!core_run(m->core, &error))
-        machine_end(m, MACHINE_INTERNAL, "the core failed at RIP %#llx: %s",
-                    (unsigned long long)m->cpu.state.rip, error);
-    vmx_exit_cost_end(&m->cpu.vmx);
-    check_account(m);
-    if (m->options->progress)
-        m->options->progress(m->options->progress_opaque, &m->cpu.account, m->cpu.instructions);
-    core_close(m->core);
-    m->core = NULL;
+    if (opened && m->processor_count == 1)
+        machine_run_processor(m->processors);
+    else if (opened)
+        machine_take_turns(m);
+    finish_accounts(m);
+    if (opened && m->options->progress)
+        m->options->progress(m->options->progress_opaque, &m->result->account, machine_instructions(m));
+    for (unsigned i = 0; i < m->processor_count; i++) {
+        core_close(m->processors[i].core);
+        m->processors[i].core = NULL;
+    }
 }

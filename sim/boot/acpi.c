@@ -183,15 +183,18 @@ static void put_override(struct area *a, uint8_t isa_line, uint8_t pin, uint16_t
 }
 
 /* "Multiple APIC Description Table". */
-static uint32_t put_madt(struct area *a, const struct acpi_hardware *h)
+static uint32_t put_madt(struct area *a, const struct acpi_hardware *h, unsigned processors)
 {
     uint32_t start = begin(a, "APIC", 3);
     put(a, h->local_apic, 4);
     put(a, MADT_PCAT_COMPAT, 4);
-    put(a, MADT_LOCAL_APIC, 1);
-    put(a, 8, 1);
-    put_zeros(a, 1 + 1); /* processor UID, APIC ID */
-    put(a, MADT_ENABLED, 4);
+    for (unsigned i = 0; i < processors; i++) {
+        put(a, MADT_LOCAL_APIC, 1);
+        put(a, 8, 1);
+        put(a, i, 1); /* processor UID */
+        put(a, i, 1); /* APIC ID */
+        put(a, MADT_ENABLED, 4);
+    }
     put(a, MADT_IO_APIC, 1);
     put(a, 12, 1);
     put_zeros(a, 1 + 1); /* I/O APIC ID, reserved */
@@ -247,13 +250,13 @@ static void put_rsdp(struct area *a, uint32_t rsdt, uint32_t xsdt)
     a->used = used;
 }
 
-void acpi_write(const struct phys_mem *mem, const struct acpi_hardware *hardware)
+void acpi_write(const struct phys_mem *mem, const struct acpi_hardware *hardware, unsigned processors)
 {
     struct area area = {.used = RSDP_SIZE};
     uint32_t facs = put_facs(&area), dsdt = put_dsdt(&area);
     uint32_t tables[3];
     tables[0] = put_fadt(&area, hardware, facs, dsdt);
-    tables[1] = put_madt(&area, hardware);
+    tables[1] = put_madt(&area, hardware, processors);
     tables[2] = put_hpet(&area, hardware);
     uint32_t rsdt = put_root(&area, "RSDT", tables, 3, 4), xsdt = put_root(&area, "XSDT", tables, 3, 8);
     put_rsdp(&area, rsdt, xsdt);

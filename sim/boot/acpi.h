@@ -23,7 +23,7 @@ struct acpi_hardware {
 };
 
 /* Writes RSDP, RSDT, XSDT, FADT, FACS, DSDT (\_S5 alone), MADT and HPET table into the area, for one
- * processor with APIC ID 0. RAM must reach up to 1 MiB. */
-void acpi_write(const struct phys_mem *mem, const struct acpi_hardware *hardware);
+ * or more processors (up to 16) with APIC IDs from 0 on. RAM must reach up to 1 MiB. */
+void acpi_write(const struct phys_mem *mem, const struct acpi_hardware *hardware, unsigned processors);
 
 #endif

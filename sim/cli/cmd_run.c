@@ -133,7 +133,7 @@ const struct cli_command cmd_run = {
     .name = "run",
     .arguments = "[options] IMAGE",
     .summary = "boot an image; its serial output is our standard output",
-    .details = "QEMU's -kernel, -initrd, -append, -m, -smp 1, -serial, -cpu, -device, -nographic, -display "
+    .details = "QEMU's -kernel, -initrd, -append, -m, -smp, -serial, -cpu, -device, -nographic, -display "
                "none, -no-reboot and\n"
                "-machine are understood too.\n\n"
                "Exit status: (value << 1) | 1 when the guest writes to the debug-exit port; 0 power-off or "

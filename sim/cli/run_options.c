@@ -76,13 +76,13 @@ static int set_memory(void *target, const char *value)
 
 static int set_processors(void *target, const char *value)
 {
-    (void)target;
     uint64_t count;
     if (!cli_parse_number(value, &count) || !count)
         return cli_fail(CLI_USAGE, "'%s' is no number of processors", value);
-    if (count > 1)
-        return cli_fail(CLI_UNSUPPORTED, "more than one processor (%s) is not modelled yet; leave --smp away",
-                        value);
+    if (count > MACHINE_PROCESSORS)
+        return cli_fail(CLI_UNSUPPORTED, "%s processors are more than the %d that vtsim has at most", value,
+                        MACHINE_PROCESSORS);
+    ((struct run_request *)target)->machine.processors = (unsigned)count;
     return CLI_OK;
 }
 
@@ -271,6 +271,7 @@ const struct cli_option run_options[] = {
     {"cpu", "PROFILE[,-FEATURE...]", "the processor, one of 'vtsim list cpus'; skylake if not given",
      set_cpu},
     {"mem", "SIZE", "memory, 1M to 64G (a bare number counts MiB); 128M if not given", set_memory},
+    {"smp", "N", "number of processors, 1 to 16; 1 if not given", set_processors},
     {"append", "CMDLINE", "the image's command line", set_append},
     {"module", "FILE[,CMDLINE]", "a boot module; may be repeated", set_module},
     {"firmware", "none|pc", "pc: vectors, handlers and timer as a PC's BIOS leaves them; none if not given",
@@ -282,7 +283,6 @@ const struct cli_option run_options[] = {
     {"label", "TEXT", "a name for this run in the statistics file", set_label},
     {"device", "isa-debug-exit,...", "with iobase=PORT and iosize=SIZE; 0xf4 and 4 if not given", set_device},
     {"quiet", NULL, "do not explain failed VM entries", set_quiet},
-    {"smp", "N", NULL, set_processors},
     {"gdb", "PORT", NULL, refuse_gdb},
     {"trace", "FILE", NULL, refuse_trace},
     {"kernel", "IMAGE", NULL, run_set_image},

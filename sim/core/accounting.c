@@ -106,32 +106,8 @@ static void translate_substitute(struct core *core, void *cpu, struct lib_block 
     memcpy(code, saved, bytes);
 }
 
-/* host: address of a byte of the block. */
-static void note_code_page(struct core *core, const uint8_t *host)
-{
-    uint64_t page = (uint64_t)(host - core->config.mem->ram) >> 12;
-    uint8_t bit = (uint8_t)(1u << (page & 7));
-    if (core->code_pages[page >> 3] & bit)
-        return;
-    core->code_pages[page >> 3] |= bit;
-    core_watch_page(core, page << 12);
-}
-
-static void note_code_pages(struct core *core, const struct lib_block *block)
-{
-    const uint8_t *first = core_code_bytes(core, block->pc);
-    uint64_t last_byte = block->pc + (block->size ? block->size - 1u : 0);
-    if (first)
-        note_code_page(core, first);
-    if ((last_byte ^ block->pc) >> 12) {
-        const uint8_t *second = core_code_bytes(core, last_byte);
-        if (second)
-            note_code_page(core, second);
-    }
-}
-
-/* The library crashes when its code buffer fills up. Blocks are laid out in it one behind the other; what a
- * fetch fault ends while it is translated takes its room, and its record, too. */
+/* The library crashes when its code buffer fills up. Blocks are laid out in it one behind the other; what a fetch fault ends
+ * while it is translated takes its room, and its record, too. */
 static void watch_code_buffer(struct core *core, const struct lib_block *block)
 {
     uintptr_t at = (uintptr_t)block;
@@ -144,9 +120,8 @@ static void watch_code_buffer(struct core *core, const struct lib_block *block)
 /* Between two blocks only, and no block may be linked to the one that ran last. */
 void core_empty_code_buffer(struct core *core)
 {
-    const struct phys_mem *mem = core->config.mem;
     tb_flush_x86_64(core->cpu);
-    memset(core->code_pages, 0, ((mem->low_size + mem->high_size) >> 15) + 1);
+    core_forget_code(core);
     core->code_buffer_full = false;
     core->first_block = core->next_block;
     *core->current_block = CORE_NO_BLOCK; /* its record may be another block's soon */
@@ -181,7 +156,7 @@ void __wrap_gen_intermediate_code_x86_64(void *cpu, struct lib_block *block, int
             record->instructions = (uint8_t)block->instructions;
         }
     }
-    note_code_pages(core, block);
+    core_note_code(core, block);
     if (!prologue_as_expected(core)) {
         core->error = "libunicorn's block prologue is not that of version 2.1.1; install libunicorn 2.1.1";
         return;

@@ -3,7 +3,7 @@
 
 #include "sim/core/core_private.h"
 
-struct core *core_current;
+struct core *core_current, *core_opened;
 
 enum { INTERCEPT_ALL_16 = 0xffff };
 #define INTERCEPT_PUSHF (1ull << 16) /* right in translated code */
@@ -44,11 +44,8 @@ static void ask_for_all_intercepts(struct core *core)
 
 static const char *set_up(struct core *core)
 {
-    const struct phys_mem *mem = core->config.mem;
-    size_t pages = (mem->low_size + mem->high_size) >> 12;
     core->blocks = calloc(CORE_BLOCK_RECORDS + 1, sizeof *core->blocks);
-    core->code_pages = calloc(pages / 8 + 1, 1);
-    if (!core->blocks || !core->code_pages)
+    if (!core->blocks)
         return "out of memory";
     if (!core_open_decoders(core))
         return "Capstone cannot be opened for x86";
@@ -59,25 +56,34 @@ static const char *set_up(struct core *core)
     if (!core_prove_layout(core))
         return "this libunicorn has another layout than version 2.1.1; install libunicorn 2.1.1";
     ask_for_all_intercepts(core);
-    core_attach_memory(core);
+    if (!core_attach_memory(core))
+        return "out of memory";
+    core_attach_cache(core);
     if (uc_hook_add(core->uc, &core->trap_hook, UC_HOOK_INTR, (void *)(uintptr_t)core_on_trap, core, 1, 0) != UC_ERR_OK)
         return "libunicorn refuses the interrupt hook";
     return NULL;
 }
 
+static const char *why_not_another(const struct core_config *config)
+{
+    unsigned open = 0;
+    for (const struct core *c = core_opened; c; c = c->next, open++)
+        if (c->config.mem != config->mem)
+            return "a core with other memory is open in this process";
+    return open < CORE_MOST ? NULL : "as many cores as can be are open in this process";
+}
+
 struct core *core_open(const struct core_config *config, const char **error)
 {
-    if (core_current) {
-        *error = "another core is open in this process";
-        return NULL;
-    }
-    struct core *core = calloc(1, sizeof *core);
+    *error = why_not_another(config);
+    struct core *core = *error ? NULL : calloc(1, sizeof *core);
     if (!core) {
-        *error = "out of memory";
+        *error = *error ? *error : "out of memory";
         return NULL;
     }
     core->config = *config;
-    core_current = core;
+    core->next = core_opened;
+    core_opened = core_current = core;
     *error = set_up(core);
     if (!*error && !core_prove_accounting(core))
         *error = "a replaced function of libunicorn has no effect; link vtsim statically with libunicorn 2.1.1";
@@ -92,19 +98,24 @@ void core_close(struct core *core)
 {
     if (!core)
         return;
+    core_current = core;
     if (core->uc)
         uc_close(core->uc);
     core_close_decoders(core);
     core->config.mmu->outer = (struct mmu_outer_cache){0};
-    core->config.mem->code_pages = NULL;
-    free(core->code_pages);
+    struct core **link = &core_opened;
+    while (*link != core)
+        link = &(*link)->next;
+    *link = core->next;
+    core_detach_memory(core);
     free(core->blocks);
-    core_current = NULL;
+    core_current = core_opened;
     free(core);
 }
 
 bool core_run(struct core *core, const char **error)
 {
+    core_current = core;
     core->stop = false;
     core->poll_soon = true; /* look at what is pending before the first block */
     core_export_for_start(core);

@@ -2,9 +2,12 @@
  * core.h: the x86 core: Unicorn's translator, with every sensitive event handed out as a trap. Enter the room
  * here.
  *
- * The core runs translated code of the state that its client keeps. Before a trap reaches the client the
- * state is complete and time is exact; after it the client's state is what goes on. Only one core may exist
- * in a process at a time (the library's internals are replaced process-wide).
+ * The core runs translated code of the state that its client keeps. Before a trap reaches the client the state is
+ * complete and time is exact; after it the client's state is what goes on.
+ *
+ * One core runs one processor. Several cores may be open at once when they share their physical memory, and one of them
+ * runs at a time (the library's internals are replaced process-wide). Each has a translation of its own of the code that it
+ * ran; a store by any of them, or by the model, retires what all of them translated from there.
  */
 #ifndef VTSIM_CORE_CORE_H
 #define VTSIM_CORE_CORE_H
@@ -37,8 +40,8 @@ struct core_client {
 struct core_config {
     const struct core_client *client;
     struct cpu_state *state;
-    struct mmu *mmu;      /* core_open sets its outer cache */
-    struct phys_mem *mem; /* core_open attaches the record of pages with code */
+    struct mmu *mmu;           /* core_open sets its outer cache */
+    struct phys_mem *mem;      /* core_open attaches the record of pages with code; one for all cores */
     const struct cpu_profile *profile;
     struct cycle_account *account;
     uint64_t *instructions;
@@ -46,6 +49,8 @@ struct core_config {
 };
 
 struct core;
+
+#define CORE_MOST 16 /* cores open at once */
 
 /* Opens the core, proves the library's layout and the replacements. Null: *error says why and what to do. */
 struct core *core_open(const struct core_config *config, const char **error);

@@ -39,6 +39,7 @@ struct core_block {
 };
 
 struct core {
+    struct core *next; /* of the open ones */
     struct core_config config;
     uc_engine *uc;
     uc_hook trap_hook;
@@ -95,11 +96,14 @@ struct core {
     bool translating;
     bool mapping_ram;    /* uc_mem_map_ptr is under way */
     bool region_misfit;  /* a mapped region does not look as it should */
-    uint8_t *code_pages;
+    uint64_t device_base[2]; /* the library keeps the addresses of these */
+    unsigned device_regions;
+    uint8_t *code_pages; /* a bit for each page of RAM that this core translated from; config.mem has those of all cores */
     const char *error;
 };
 
-extern struct core *core_current;
+extern struct core *core_current; /* the one that runs; null before the first is opened */
+extern struct core *core_opened;  /* all of them, by next */
 
 /* layout.c */
 bool core_prove_layout(struct core *core);
@@ -113,10 +117,15 @@ void core_grant(struct core *core, uint64_t deadline);
 void core_empty_code_buffer(struct core *core);
 bool core_prove_accounting(struct core *core);
 /* fill.c */
-void core_attach_memory(struct core *core);
+void core_attach_cache(struct core *core);
 bool core_map_memory(struct core *core);
 uint8_t *core_code_bytes(struct core *core, uint64_t linear);
-void core_watch_page(struct core *core, uint64_t offset);
+/* code_pages.c */
+bool core_attach_memory(struct core *core);
+void core_detach_memory(struct core *core);
+bool core_holds_code(const struct core *core, uint64_t physical);
+void core_note_code(struct core *core, const struct lib_block *block);
+void core_forget_code(struct core *core);
 /* scan.c */
 bool core_open_decoders(struct core *core);
 /* Decodes an instruction that the model executes; mode 0, 1, 2: 16, 32, 64 bits. */

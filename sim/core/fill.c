@@ -3,11 +3,6 @@
  *
  * Guest-physical layout is the library's physical layout: RAM where it is, and one region of devices over each hole, so
  * that no access ends the run.
- *
- * Stores into pages that hold translated code must be seen, under whatever linear address and however often. The library
- * marks an entry as watched when it is filled, but takes the mark off at the first store. A region of priority 1 keeps
- * its marks (the library means that for snapshots); we take them off where a page holds no code, and put them on every
- * entry of a page when its first block is translated.
  */
 #include "sim/core/core_private.h"
 #include "sim/core/foreign.h"
@@ -44,33 +39,6 @@ static bool fetched_from(const struct core *core, uint64_t page)
 {
     uint64_t bit = page >> 12 & (CORE_PAGE_FILTER - 1);
     return core->fetched_from[bit / 64] >> (bit & 63) & 1;
-}
-
-static bool holds_code(const struct core *core, uint64_t physical)
-{
-    const struct phys_mem *mem = core->config.mem;
-    const uint8_t *host = phys_ram(mem, physical, 1);
-    uint64_t page = host ? (uint64_t)(host - mem->ram) >> 12 : 0;
-    return host && core->code_pages[page >> 3] >> (page & 7) & 1;
-}
-
-static void watch_entry(struct lib_tlb_entry *entry, uint64_t physical)
-{
-    if (entry->physical == physical && entry->write != UINT64_MAX)
-        entry->write |= LIB_TLB_WATCHED;
-}
-
-/* The page at this offset of RAM holds translated code from now on. */
-void core_watch_page(struct core *core, uint64_t offset)
-{
-    const struct phys_mem *mem = core->config.mem;
-    uint64_t physical = offset < mem->low_size ? offset : offset - mem->low_size + PHYS_HIGH_BASE;
-    for (unsigned mode = 0; mode < LIB_MMU_MODES; mode++) {
-        for (unsigned i = 0; i < LIB_TLB_ENTRIES; i++)
-            watch_entry(&core->before->table[mode].entries[i], physical);
-        for (unsigned i = 0; i < LIB_VICTIMS; i++)
-            watch_entry(&core->before->mode[mode].victim[i], physical);
-    }
 }
 
 static void note_fill(struct core *core, uint64_t page, unsigned mode, bool fetch)
@@ -197,7 +165,7 @@ bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access,
     int rights = library_rights(core, found.rights, page, (unsigned)mmu_index, fetch);
     tlb_set_page_x86_64(cs, page, found.physical & ~0xfffull, rights, mmu_index, 4096);
     note_fill(core, page, (unsigned)mmu_index, fetch);
-    if (found.rights & MMU_RIGHT_WRITE && !holds_code(core, found.physical))
+    if (found.rights & MMU_RIGHT_WRITE && !core_holds_code(core, found.physical))
         slot_of(core, (unsigned)mmu_index, page)->write &= ~LIB_TLB_WATCHED;
     return true;
 }
@@ -235,9 +203,7 @@ static void write_device(uc_engine *uc, uint64_t offset, unsigned size, uint64_t
 
 static bool map_devices(struct core *core, uint64_t base, uint64_t size)
 {
-    static uint64_t bases[2]; /* the library keeps the address */
-    static unsigned used;
-    uint64_t *kept = &bases[used++ % 2];
+    uint64_t *kept = &core->device_base[core->device_regions++];
     *kept = base;
     return uc_mmio_map(core->uc, base, size, read_device, kept, write_device, kept) == UC_ERR_OK;
 }
@@ -279,21 +245,8 @@ bool core_map_memory(struct core *core)
            (high_end >= top || map_devices(core, high_end, top - high_end));
 }
 
-/* The model wrote to a page with translated code. */
-static void code_written(void *opaque, uint64_t physical, unsigned length)
+void core_attach_cache(struct core *core)
 {
-    struct core *core = opaque;
-    const struct phys_mem *mem = core->config.mem;
-    uint64_t offset = physical < PHYS_HIGH_BASE ? physical : physical - PHYS_HIGH_BASE + mem->low_size;
-    tb_invalidate_phys_range_x86_64((struct uc_struct *)core->uc, offset, offset + length);
-}
-
-void core_attach_memory(struct core *core)
-{
-    struct phys_mem *mem = core->config.mem;
-    mem->code_pages = core->code_pages;
-    mem->code_written = code_written;
-    mem->code_opaque = core;
     core->config.mmu->outer = (struct mmu_outer_cache){.drop_page = drop_page, .drop_all = drop_all, .opaque = core};
     pin_cache_size(core);
 }

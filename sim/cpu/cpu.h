@@ -21,6 +21,8 @@
 #include "vtsim/profile.h"
 #include "vtsim/trace.h"
 
+enum { CPU_SIGNAL_INIT = 1, CPU_SIGNAL_SIPI = 2 };
+
 /* The platform as the processor sees it. None may be null. */
 struct cpu_bus {
     uint32_t (*port_in)(void *opaque, uint16_t port, unsigned size);
@@ -30,6 +32,9 @@ struct cpu_bus {
     uint8_t (*interrupt_acknowledge)(void *opaque);
     bool (*nmi_pending)(void *opaque);
     void (*nmi_acknowledge)(void *opaque);
+    /* INIT and start-up IPIs that wait, CPU_SIGNAL_*; and one of them is taken (a SIPI gives its vector). */
+    uint8_t (*signals)(void *opaque);
+    uint8_t (*take_signal)(void *opaque, uint8_t signal);
     uint64_t (*read_cr8)(void *opaque);
     void (*write_cr8)(void *opaque, uint64_t value);
     /* IA32_APIC_BASE, x2APIC MSRs 800H..8FFH and IA32_TSC_DEADLINE. False: #GP. */
@@ -69,11 +74,13 @@ struct cpu {
     char text_buffer[256];
     uint64_t random_state;            /* RDRAND and RDSEED: seeded, never the host's */
     uint64_t misc_msr[CPU_MISC_MSRS]; /* values of plainly stored MSRs, see msr.h */
-    uint8_t processor;
+    uint8_t processor;  /* 0: the bootstrap processor; also its APIC ID */
+    uint8_t processors; /* in the package; 0 is as 1 */
 };
 
 /* Power-on state (SDM "Processor State After Reset"), RAM and platform attached. False: out of memory. The
- * caller zeroes *cpu or sets cpu->processor in it first; all else is overwritten. */
+ * caller zeroes *cpu or sets cpu->processor and processors in it first; all else is overwritten. Processors other than the
+ * first wait for a start-up IPI. */
 bool cpu_init(struct cpu *cpu, const struct cpu_profile *profile, const struct phys_mem *mem,
               const struct trace *trace, const struct cpu_bus *bus);
 void cpu_free(struct cpu *cpu);
@@ -95,6 +102,11 @@ bool cpu_wants_interrupt_window(const struct cpu *cpu);
 /* Parts of the room, for one another and for tests.
  * --------------------------------------------------------------- */
 
+/* SDM volume 3A, table "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT", column INIT. */
+void cpu_reset_by_init(struct cpu *cpu);
+/* Takes INIT and start-up IPIs that wait, if nothing blocks them (start_up.c). CPU_RUN: go on with what else is due. */
+enum cpu_status cpu_take_signals(struct cpu *cpu);
+bool cpu_signal_due(const struct cpu *cpu);
 /* Executes one instruction (execute/): faults, VM-exit checks, effect. Does not advance RIP on OUTCOME_DONE.
  */
 struct cpu_outcome cpu_execute(struct cpu *cpu, const struct insn *insn);

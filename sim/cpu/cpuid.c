@@ -31,12 +31,28 @@ static void leaf_1(const struct cpu *cpu, uint32_t out[4])
     uint64_t apic_base = 0;
 
     out[CPUID_EBX] = (out[CPUID_EBX] & 0x00ffffff) | (uint32_t)cpu->processor << 24;
+    if (cpu->processors > 1) { /* HTT, and how many IDs the package may have */
+        out[CPUID_EBX] = (out[CPUID_EBX] & 0xff00ffff) | (uint32_t)cpu->processors << 16;
+        set_bit(&out[CPUID_EDX], 28, true);
+    }
     set_bit(&out[CPUID_ECX], 27, (cpu->state.cr4 & CR4_OSXSAVE) != 0);
     if (!(cpu->state.msr.misc_enable & MISC_ENABLE_MONITOR))
         set_bit(&out[CPUID_ECX], 3, false);
     if (!cpu->bus->apic_read_msr(cpu->bus->opaque, MSR_APIC_BASE, &apic_base) ||
         !(apic_base & APIC_BASE_ENABLE))
         set_bit(&out[CPUID_EDX], 9, false);
+}
+
+/* CPUID.0BH: the processors are cores of one package, each with one thread. */
+static void leaf_b(const struct cpu *cpu, uint32_t subleaf, uint32_t out[4])
+{
+    enum { LEVEL_CORE = 2 };
+
+    if (cpu->processors < 2 || subleaf != 1 || !cpuid_find(cpu->profile, 0xb, 0))
+        return;
+    out[CPUID_EAX] = 32u - (uint32_t)__builtin_clz(cpu->processors - 1u);
+    out[CPUID_EBX] = cpu->processors;
+    out[CPUID_ECX] = LEVEL_CORE << 8 | subleaf;
 }
 
 /* CPUID.80000001H: SYSCALL is reported in 64-bit mode alone; NX goes with IA32_MISC_ENABLE "XD Bit Disable".
@@ -73,6 +89,7 @@ void cpu_cpuid(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t 
          * anyway. */
         if (!row)
             out[CPUID_ECX] = subleaf & 0xff;
+        leaf_b(cpu, subleaf, out);
         if (cpuid_find(cpu->profile, leaf, 0))
             out[CPUID_EDX] = cpu->processor;
         break;

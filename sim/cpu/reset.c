@@ -68,30 +68,57 @@ static void reset_segments(struct cpu_state *state)
     state->idtr.limit = 0xffff;
 }
 
-static void reset_state(struct cpu *cpu)
+/* What reset and INIT have in common. */
+static void reset_registers(struct cpu *cpu)
 {
     struct cpu_state *state = &cpu->state;
     const struct cpuid_leaf *signature = cpuid_find(cpu->profile, 1, 0);
 
-    memset(state, 0, sizeof(*state));
+    memset(state->gpr, 0, sizeof state->gpr);
     reset_segments(state);
     state->rip = 0xfff0;
     state->rflags = RFLAGS_FIXED1;
     state->gpr[GPR_RDX] = signature ? signature->eax : 0;
-    state->cr0 = CR0_CD | CR0_NW | CR0_ET;
-    state->xcr0 = 1;
+    memset(state->dr, 0, sizeof state->dr);
     state->dr6 = 0xffff0ff0;
     state->dr7 = 0x400;
+    state->activity_state = cpu->processor == 0 ? ACTIVITY_ACTIVE : ACTIVITY_WAIT_FOR_SIPI;
+}
+
+static void reset_state(struct cpu *cpu)
+{
+    struct cpu_state *state = &cpu->state;
+
+    memset(state, 0, sizeof(*state));
+    reset_registers(cpu);
+    state->cr0 = CR0_CD | CR0_NW | CR0_ET;
+    state->xcr0 = 1;
     msr_reset(cpu);
+}
+
+void cpu_reset_by_init(struct cpu *cpu)
+{
+    struct cpu_state *state = &cpu->state;
+
+    reset_registers(cpu);
+    state->gdtr = state->idtr = (struct cpu_descriptor_table){.limit = 0xffff};
+    state->cr0 = CR0_ET | (state->cr0 & (CR0_CD | CR0_NW));
+    state->cr2 = state->cr3 = state->cr4 = 0;
+    state->msr.efer = 0;
+    state->interruptibility_state = 0;
+    state->pending_debug_exceptions = 0;
+    vmx_update_regime(&cpu->vmx);
+    mmu_flush_vpid(&cpu->mmu, 0, false, FLUSH_MOV_CR0);
 }
 
 bool cpu_init(struct cpu *cpu, const struct cpu_profile *profile, const struct phys_mem *mem,
               const struct trace *trace, const struct cpu_bus *bus)
 {
-    uint8_t processor = cpu->processor;
+    const uint8_t processor = cpu->processor, processors = cpu->processors;
 
     memset(cpu, 0, sizeof(*cpu));
     cpu->processor = processor;
+    cpu->processors = processors;
     cpu->profile = profile;
     cpu->mem = mem;
     cpu->trace = trace;

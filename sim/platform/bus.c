@@ -5,12 +5,13 @@
 /* Devices change by an access of the processor or by a timer; timers act at the deadline, not before. */
 static const struct platform_answers *answers(struct platform *p)
 {
-    struct platform_answers *a = &p->answers;
+    struct platform_answers *a = &p->answers[p->current];
     if (a->valid && *p->host.now < a->deadline && a->tsc_offset == *p->host.tsc_offset)
         return a;
     platform_sync(p);
     a->interrupt_pending = platform_interrupt_pending(p);
-    a->nmi_pending = p->lapic.nmi_pending;
+    a->nmi_pending = platform_lapic(p)->nmi_pending;
+    a->signals = lapic_signals(platform_lapic(p));
     a->deadline = platform_next_deadline(p);
     a->tsc_offset = *p->host.tsc_offset;
     a->valid = true;
@@ -20,14 +21,14 @@ static const struct platform_answers *answers(struct platform *p)
 static uint32_t port_in(void *opaque, uint16_t port, unsigned size)
 {
     struct platform *p = opaque;
-    p->answers.valid = false;
+    platform_changed(p);
     return platform_port_in(p, port, size);
 }
 
 static void port_out(void *opaque, uint16_t port, uint32_t value, unsigned size)
 {
     struct platform *p = opaque;
-    p->answers.valid = false;
+    platform_changed(p);
     platform_port_out(p, port, value, size);
 }
 
@@ -39,7 +40,7 @@ static bool interrupt_pending(void *opaque)
 static uint8_t interrupt_acknowledge(void *opaque)
 {
     struct platform *p = opaque;
-    p->answers.valid = false;
+    platform_changed(p);
     return platform_interrupt_acknowledge(p);
 }
 
@@ -51,35 +52,47 @@ static bool nmi_pending(void *opaque)
 static void nmi_acknowledge(void *opaque)
 {
     struct platform *p = opaque;
-    p->answers.valid = false;
-    p->lapic.nmi_pending = false;
+    platform_changed(p);
+    platform_lapic(p)->nmi_pending = false;
+}
+
+static uint8_t signals(void *opaque)
+{
+    return answers(opaque)->signals;
+}
+
+static uint8_t take_signal(void *opaque, uint8_t signal)
+{
+    struct platform *p = opaque;
+    platform_changed(p);
+    return lapic_take_signal(platform_lapic(p), signal);
 }
 
 /* SDM "Interaction of Task Priorities between CR8 and APIC". */
 static uint64_t read_cr8(void *opaque)
 {
     const struct platform *p = opaque;
-    return p->lapic.tpr >> 4;
+    return platform_lapic_view(p)->tpr >> 4;
 }
 
 static void write_cr8(void *opaque, uint64_t value)
 {
     struct platform *p = opaque;
-    p->answers.valid = false;
-    p->lapic.tpr = (uint8_t)(value << 4);
+    platform_changed(p);
+    platform_lapic(p)->tpr = (uint8_t)(value << 4);
 }
 
 static bool apic_read_msr(void *opaque, uint32_t index, uint64_t *value)
 {
     struct platform *p = opaque;
-    p->answers.valid = false;
+    platform_changed(p);
     return platform_apic_read_msr(p, index, value);
 }
 
 static bool apic_write_msr(void *opaque, uint32_t index, uint64_t value)
 {
     struct platform *p = opaque;
-    p->answers.valid = false;
+    platform_changed(p);
     return platform_apic_write_msr(p, index, value);
 }
 
@@ -91,7 +104,7 @@ static uint64_t next_deadline(void *opaque)
 static void advance(void *opaque, uint64_t cycles)
 {
     struct platform *p = opaque;
-    p->answers.valid = false;
+    platform_changed(p);
     platform_sync_to(p, cycles);
 }
 
@@ -104,6 +117,8 @@ void platform_bus(struct platform *p, struct cpu_bus *bus)
         .interrupt_acknowledge = interrupt_acknowledge,
         .nmi_pending = nmi_pending,
         .nmi_acknowledge = nmi_acknowledge,
+        .signals = signals,
+        .take_signal = take_signal,
         .read_cr8 = read_cr8,
         .write_cr8 = write_cr8,
         .apic_read_msr = apic_read_msr,

@@ -62,7 +62,7 @@ void platform_sync_hpet(struct platform *p, uint64_t cycles)
 
 void platform_hpet_write(struct platform *p, unsigned offset, uint64_t value, unsigned size)
 {
-    platform_sync_hpet(p, *p->host.now);
+    platform_sync_hpet(p, platform_now(p));
     uint64_t before = levels(&p->hpet);
     hpet_write(&p->hpet, offset, value, size);
     apply_levels(p, before);

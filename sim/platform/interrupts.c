@@ -16,10 +16,8 @@ static void send(struct platform *p, unsigned pin)
                 "I/O APIC: ExtINT at a pin that is not the 8259's; only pin 0 is modelled so");
         return;
     }
-    if (lapic_receive(&p->lapic, message))
+    if (platform_deliver(p, message))
         ioapic_accepted(&p->ioapic, pin);
-    if (p->lapic.unsupported)
-        platform_request_stop(p, PLATFORM_UNSUPPORTED, 0, p->lapic.unsupported);
 }
 
 void platform_ioapic_service(struct platform *p)
@@ -37,19 +35,24 @@ void platform_ioapic_pin(struct platform *p, unsigned pin, bool level)
 
 void platform_note_lapic(struct platform *p)
 {
-    if (p->lapic.unsupported)
-        platform_request_stop(p, PLATFORM_UNSUPPORTED, 0, p->lapic.unsupported);
-    if (!p->lapic.eoi_broadcast)
+    struct lapic *a = platform_lapic(p);
+    if (a->icr_written) {
+        a->icr_written = false;
+        platform_send_ipi(p, a->icr);
+    }
+    if (a->unsupported)
+        platform_request_stop(p, PLATFORM_UNSUPPORTED, 0, a->unsupported);
+    if (!a->eoi_broadcast)
         return;
-    p->lapic.eoi_broadcast = false;
-    ioapic_end_of_interrupt(&p->ioapic, p->lapic.eoi_vector);
+    a->eoi_broadcast = false;
+    ioapic_end_of_interrupt(&p->ioapic, a->eoi_vector);
     platform_ioapic_service(p); /* a pin that is still high asks again */
 }
 
 void platform_update_lint0(struct platform *p)
 {
     bool output = pic8259_output(&p->pic);
-    lapic_set_lint(&p->lapic, 0, output);
+    lapic_set_lint(&p->lapics[0], 0, output); /* wired to the bootstrap processor alone */
     platform_ioapic_pin(p, IOAPIC_PIN_8259, output);
 }
 
@@ -72,28 +75,29 @@ static bool extint_through_ioapic(const struct platform *p)
 {
     struct lapic_message message = ioapic_message(&p->ioapic, IOAPIC_PIN_8259);
     return message.mode == DELIVERY_EXTINT && !ioapic_masked(&p->ioapic, IOAPIC_PIN_8259) &&
-           lapic_message_is_for(&p->lapic, message);
+           lapic_message_is_for(platform_lapic_view(p), message);
 }
 
 /* SDM "Local APIC Status and Location": with the APIC disabled in IA32_APIC_BASE the LINT0 pin is INTR.
  * Otherwise an ExtINT entry passes the 8259's request on, whatever the task priority. */
 static bool pic_requests(const struct platform *p)
 {
-    return pic8259_output(&p->pic) &&
-           (!lapic_enabled(&p->lapic) || lapic_extint_open(&p->lapic) || extint_through_ioapic(p));
+    const struct lapic *a = platform_lapic_view(p);
+    const bool wired = p->current == 0 && (!lapic_enabled(a) || lapic_extint_open(a));
+    return pic8259_output(&p->pic) && (wired || extint_through_ioapic(p));
 }
 
 bool platform_interrupt_pending(struct platform *p)
 {
     platform_sync(p);
-    return pic_requests(p) || lapic_interrupt_pending(&p->lapic);
+    return pic_requests(p) || lapic_interrupt_pending(platform_lapic(p));
 }
 
 uint8_t platform_interrupt_acknowledge(struct platform *p)
 {
     platform_sync(p);
     if (!pic_requests(p))
-        return lapic_acknowledge(&p->lapic);
+        return lapic_acknowledge(platform_lapic(p));
     uint8_t vector = pic8259_acknowledge(&p->pic);
     platform_update_lint0(p);
     return vector;

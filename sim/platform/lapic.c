@@ -26,8 +26,8 @@ void lapic_reset_registers(struct lapic *a)
 
 void lapic_power_up(struct lapic *a)
 {
-    a->base = LAPIC_DEFAULT_BASE | APIC_BASE_EN | APIC_BASE_BSP;
-    a->nmi_pending = false;
+    a->base = LAPIC_DEFAULT_BASE | APIC_BASE_EN | (a->id == 0 ? APIC_BASE_BSP : 0);
+    a->nmi_pending = a->init_pending = a->sipi_pending = a->icr_written = false;
     a->lint_level[0] = a->lint_level[1] = false;
     a->eoi_broadcast = false;
     a->unsupported = NULL;

@@ -1,5 +1,5 @@
 /*
- * lapic.h: the local APIC of the one processor, in xAPIC and x2APIC mode.
+ * lapic.h: the local APIC of a processor, in xAPIC and x2APIC mode.
  * Source: SDM volume 3A, chapter "Advanced Programmable Interrupt Controller (APIC)"; sections are named by
  * title.
  *
@@ -75,9 +75,10 @@ enum lapic_delivery_mode {
 #define ESR_RECEIVED_ILLEGAL_VECTOR (1u << 6)
 #define ESR_ILLEGAL_REGISTER (1u << 7)
 
-/* An interrupt message from outside: the I/O APIC. */
+/* An interrupt message, from the I/O APIC or another local APIC. */
 struct lapic_message {
-    uint8_t destination; /* physical ID or logical destination; FFH is everybody */
+    uint32_t destination; /* physical ID or logical destination */
+    bool wide;            /* destination has 32 bits (sent in x2APIC mode), else 8; all ones are everybody */
     bool logical;
     uint8_t mode; /* enum lapic_delivery_mode */
     uint8_t vector;
@@ -101,6 +102,9 @@ struct lapic {
     uint32_t lvt[LAPIC_LVT_COUNT]; /* from LAPIC_LVT_TIMER on */
     bool lint_level[2];
     bool nmi_pending;
+    bool init_pending, sipi_pending; /* until the processor takes them */
+    uint8_t sipi_vector;
+    bool icr_written; /* an IPI is waiting to be sent: icr */
     bool eoi_broadcast; /* an EOI for I/O APICs is waiting to be passed on: eoi_vector */
     uint8_t eoi_vector;
 
@@ -157,11 +161,16 @@ void lapic_set_lint(struct lapic *a, unsigned pin, bool level);
 /* Does LINT0 pass the 8259's request on to the processor (ExtINT, not masked)? */
 bool lapic_extint_open(const struct lapic *a);
 
-/* IPIs (lapic_ipi.c). */
+/* IPIs and messages (lapic_ipi.c). */
+/* A write to the ICR: remembered in icr_written for whoever connects the local APICs, unless the vector is illegal. */
 void lapic_send(struct lapic *a, uint64_t icr);
-/* Takes a message if it is for this APIC. False: nobody took it. ExtINT is not a message here but a level. */
+/* Takes a message that is for this APIC. False: it was not accepted. ExtINT is not a message here but a level. */
 bool lapic_receive(struct lapic *a, struct lapic_message message);
 bool lapic_message_is_for(const struct lapic *a, struct lapic_message message);
+/* CPU_SIGNAL_* bits of sim/cpu/cpu.h that wait. */
+uint8_t lapic_signals(const struct lapic *a);
+/* The processor takes one of them: SDM "Local APIC State After It Receives an INIT-Reset IPI". Gives the vector of a SIPI. */
+uint8_t lapic_take_signal(struct lapic *a, uint8_t signal);
 
 /* Timer (lapic_timer.c). */
 void lapic_timer_sync(struct lapic *a, struct lapic_clock clock);

@@ -1,12 +1,9 @@
-/* lapic_ipi.c: SDM "Issuing Interprocessor Interrupts" on a machine with one processor. */
+/* lapic_ipi.c: what a local APIC sends and which messages it takes: SDM "Issuing Interprocessor Interrupts".
+ */
 #include "sim/platform/lapic.h"
 
-#define ICR_LOGICAL (1u << 11)
-#define ICR_LEVEL_ASSERT (1u << 14)
-#define ICR_SHORTHAND_SHIFT 18
 #define DFR_FLAT 0xfu
-
-enum { SHORTHAND_NONE, SHORTHAND_SELF, SHORTHAND_ALL, SHORTHAND_OTHERS };
+enum { SIGNAL_INIT = 1, SIGNAL_SIPI = 2 }; /* CPU_SIGNAL_*: sim/platform/bus.c holds them together */
 
 /* "Logical Destination Mode and Logical x2APIC ID": the low half of the ID is a bit, the rest a cluster. */
 static uint32_t x2apic_ldr(const struct lapic *a)
@@ -18,43 +15,16 @@ static bool logical_match_x2apic(const struct lapic *a, uint32_t destination)
 {
     uint32_t ldr = x2apic_ldr(a);
     bool cluster = destination >> 16 == ldr >> 16;
-    return destination == 0xffffffffu || (cluster && (destination & ldr & 0xffff));
+    return cluster && (destination & ldr & 0xffff);
 }
 
 /* "Logical Destination Mode": flat and cluster model, by the DFR. */
 static bool logical_match_xapic(const struct lapic *a, uint8_t destination)
 {
     uint8_t logical = (uint8_t)(a->ldr >> 24);
-    if (destination == 0xff)
-        return true;
     if (a->dfr >> 28 == DFR_FLAT)
         return destination & logical;
     return destination >> 4 == logical >> 4 && (destination & logical & 0xf);
-}
-
-static bool destination_match(const struct lapic *a, uint64_t icr)
-{
-    bool logical = icr & ICR_LOGICAL;
-    if (lapic_x2apic(a)) {
-        uint32_t destination = (uint32_t)(icr >> 32);
-        return logical ? logical_match_x2apic(a, destination)
-                       : destination == a->id || destination == 0xffffffffu;
-    }
-    uint8_t destination = (uint8_t)(icr >> 56);
-    return logical ? logical_match_xapic(a, destination) : destination == a->id || destination == 0xff;
-}
-
-static bool reaches_self(const struct lapic *a, uint64_t icr)
-{
-    switch (icr >> ICR_SHORTHAND_SHIFT & 3) {
-    case SHORTHAND_SELF:
-    case SHORTHAND_ALL:
-        return true;
-    case SHORTHAND_OTHERS:
-        return false;
-    default:
-        return destination_match(a, icr);
-    }
 }
 
 /* "Error Handling", send illegal vector: found by the sender, whoever is meant. */
@@ -66,51 +36,28 @@ static bool vector_illegal(uint64_t icr)
 
 void lapic_send(struct lapic *a, uint64_t icr)
 {
-    if (vector_illegal(icr)) {
+    if (vector_illegal(icr))
         lapic_error(a, ESR_SEND_ILLEGAL_VECTOR);
-        return;
-    }
-    if (!reaches_self(a, icr))
-        return; /* nobody else is there */
-    switch (icr >> 8 & 7) {
-    case DELIVERY_FIXED:
-    case DELIVERY_LOWEST_PRIORITY:            /* the only candidate is this processor */
-        lapic_accept(a, (uint8_t)icr, false); /* "Trigger Mode": IPIs other than INIT are edge-triggered */
-        break;
-    case DELIVERY_NMI:
-        a->nmi_pending = true;
-        break;
-    case DELIVERY_SMI:
-        a->unsupported =
-            "local APIC: an SMI sent to the only processor; system-management mode is not modelled";
-        break;
-    case DELIVERY_INIT:
-        /* A level de-assert is ignored by this APIC; an INIT by shorthand to self is no valid combination. */
-        if ((icr & ICR_LEVEL_ASSERT) && (icr >> ICR_SHORTHAND_SHIFT & 3) == SHORTHAND_NONE)
-            a->unsupported = "local APIC: an INIT sent to the only processor is not modelled";
-        break;
-    default: /* a start-up IPI finds no processor that waits for it; the others are reserved */
-        break;
-    }
+    else
+        a->icr_written = true;
 }
 
-/* Messages carry eight destination bits. "Determining IPI Destination": in x2APIC mode they are the low bits
- * of the ID; FFH is the broadcast in both modes. */
+/* The I/O APIC's messages carry eight destination bits. "Determining IPI Destination": for an APIC in x2APIC
+ * mode they are the low bits of the ID; FFH is the broadcast in both modes. */
 bool lapic_message_is_for(const struct lapic *a, struct lapic_message message)
 {
     if (!lapic_enabled(a))
         return false;
-    if (message.destination == 0xff)
+    if (message.destination == (message.wide ? 0xffffffffu : 0xffu))
         return true;
     if (!message.logical)
         return message.destination == a->id;
     return lapic_x2apic(a) ? logical_match_x2apic(a, message.destination)
-                           : logical_match_xapic(a, message.destination);
+                           : logical_match_xapic(a, (uint8_t)message.destination);
 }
 
 /* "Interrupt Acceptance for Fixed Interrupts"; an APIC disabled by software takes no fixed interrupt but
- * takes NMIs
- * ("Local APIC State After It Has Been Software Disabled"). */
+ * takes NMIs, INIT and SIPI ("Local APIC State After It Has Been Software Disabled"). */
 static bool receive_fixed(struct lapic *a, struct lapic_message message)
 {
     if (!(a->svr & SVR_ENABLED))
@@ -125,22 +72,41 @@ static bool receive_fixed(struct lapic *a, struct lapic_message message)
 
 bool lapic_receive(struct lapic *a, struct lapic_message message)
 {
-    if (!lapic_message_is_for(a, message))
-        return false;
     switch (message.mode) {
     case DELIVERY_FIXED:
-    case DELIVERY_LOWEST_PRIORITY: /* the only candidate is this processor */
+    case DELIVERY_LOWEST_PRIORITY: /* the sender chose this one */
         return receive_fixed(a, message);
     case DELIVERY_NMI:
         a->nmi_pending = true;
         return true;
     case DELIVERY_SMI:
-        a->unsupported = "I/O APIC: an SMI for the only processor; system-management mode is not modelled";
+        a->unsupported = "local APIC: an SMI was sent to a processor; system-management mode is not modelled";
         return true;
     case DELIVERY_INIT:
-        a->unsupported = "I/O APIC: an INIT for the only processor is not modelled";
+        a->init_pending = true;
+        a->sipi_pending = false; /* sent before it */
+        return true;
+    case DELIVERY_STARTUP:
+        a->sipi_pending = true;
+        a->sipi_vector = message.vector;
         return true;
     default: /* reserved */
         return false;
     }
+}
+
+uint8_t lapic_signals(const struct lapic *a)
+{
+    return (uint8_t)((a->init_pending ? SIGNAL_INIT : 0) | (a->sipi_pending ? SIGNAL_SIPI : 0));
+}
+
+uint8_t lapic_take_signal(struct lapic *a, uint8_t signal)
+{
+    if (signal == SIGNAL_SIPI) {
+        a->sipi_pending = false;
+        return a->sipi_vector;
+    }
+    a->init_pending = false;
+    lapic_reset_registers(a); /* IA32_APIC_BASE and the ID stay */
+    return 0;
 }

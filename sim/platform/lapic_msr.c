@@ -62,7 +62,10 @@ static bool x2apic_read(struct lapic *a, struct lapic_clock clock, uint32_t inde
 /* "Self IPI Register": the ICR's fixed, edge-triggered self-IPI in one byte. It does not show in the ICR. */
 static void self_ipi(struct lapic *a, uint64_t vector)
 {
-    lapic_send(a, 1u << 18 | 1u << 14 | vector);
+    if (vector < 16)
+        lapic_error(a, ESR_SEND_ILLEGAL_VECTOR);
+    else
+        lapic_receive(a, (struct lapic_message){.mode = DELIVERY_FIXED, .vector = (uint8_t)vector});
 }
 
 static bool x2apic_write(struct lapic *a, struct lapic_clock clock, uint32_t index, uint64_t value)

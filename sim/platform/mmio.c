@@ -41,18 +41,18 @@ static const struct mmio_range *find(uint64_t physical)
 /* SDM "Local APIC Status and Location"; in x2APIC mode and when disabled there is no MMIO interface. */
 static bool in_lapic_page(const struct platform *p, uint64_t physical)
 {
-    return lapic_enabled(&p->lapic) && !lapic_x2apic(&p->lapic) &&
-           (physical & ~(uint64_t)(LAPIC_PAGE_SIZE - 1)) == (p->lapic.base & APIC_BASE_ADDRESS);
+    return lapic_enabled(platform_lapic_view(p)) && !lapic_x2apic(platform_lapic_view(p)) &&
+           (physical & ~(uint64_t)(LAPIC_PAGE_SIZE - 1)) == (platform_lapic_view(p)->base & APIC_BASE_ADDRESS);
 }
 
 uint64_t platform_mmio_read(void *platform, uint64_t physical, unsigned size)
 {
     struct platform *p = platform;
     uint64_t mask = size >= 8 ? UINT64_MAX : (1ull << (8 * size)) - 1;
-    p->answers.valid = false;
+    platform_changed(p);
     if (in_lapic_page(p, physical)) {
         platform_sync(p);
-        return lapic_mmio_read(&p->lapic, platform_lapic_clock(p), physical & (LAPIC_PAGE_SIZE - 1), size);
+        return lapic_mmio_read(platform_lapic(p), platform_lapic_clock(p), physical & (LAPIC_PAGE_SIZE - 1), size);
     }
     const struct mmio_range *range = find(physical);
     if (!range)
@@ -68,10 +68,10 @@ void platform_mmio_write(void *platform, uint64_t physical, uint64_t value, unsi
     bool lapic = in_lapic_page(p, physical);
     if (!lapic && !range)
         return;
-    p->answers.valid = false;
+    platform_changed(p);
     platform_sync(p);
     if (lapic) {
-        lapic_mmio_write(&p->lapic, platform_lapic_clock(p), physical & (LAPIC_PAGE_SIZE - 1),
+        lapic_mmio_write(platform_lapic(p), platform_lapic_clock(p), physical & (LAPIC_PAGE_SIZE - 1),
                          (uint32_t)value, size);
         platform_note_lapic(p);
     } else {

@@ -1,8 +1,11 @@
 /*
- * platform.h: the PC around one processor. Enter the room here.
+ * platform.h: the PC around the processors. Enter the room here.
  *
  * A plain struct: everything that a snapshot needs is in the devices' structs; only `host` is wiring. Time is
  * simulated cycles, read through host.now; nothing reads the host's clock.
+ *
+ * Each processor has a local APIC and its own time. One of them runs at a time, is `current` and is the one that all
+ * accesses come from. The other devices' time is the latest that any processor has shown them.
  */
 #ifndef VTSIM_SIM_PLATFORM_PLATFORM_H
 #define VTSIM_SIM_PLATFORM_PLATFORM_H
@@ -25,7 +28,10 @@
 
 struct cpu_bus; /* sim/cpu/cpu.h */
 
+#define PLATFORM_PROCESSORS 16 /* at most */
+
 struct platform_config {
+    uint8_t processors;            /* 1 to PLATFORM_PROCESSORS; APIC IDs from 0 on */
     uint64_t ram_low;              /* bytes from 0 */
     uint64_t ram_high;             /* bytes from 4 GiB */
     uint64_t cycles_per_second;    /* processor cycles; the PIT's 1.193182 MHz is derived from it */
@@ -40,8 +46,8 @@ struct platform_config {
 
 /* Wiring to the rest of the machine; not part of a snapshot. now and tsc_offset must not be null. */
 struct platform_host {
-    const uint64_t *now;                            /* simulated cycles: cpu->account.now */
-    const uint64_t *tsc_offset;                     /* TSC = *now + *tsc_offset: cpu->state.tsc_offset_root */
+    const uint64_t *now;        /* simulated cycles of the current processor: cpu->account.now */
+    const uint64_t *tsc_offset; /* of its TSC = *now + *tsc_offset: cpu->state.tsc_offset_root */
     void (*serial_out)(void *opaque, uint8_t byte); /* may be null: output is dropped */
     void *serial_opaque;
 };
@@ -55,24 +61,28 @@ enum platform_stop {
     PLATFORM_UNSUPPORTED, /* stop_text: what the guest asked for that is not modelled */
 };
 
-/* What the processor asks after every trap. It holds until an access, or until time reaches the deadline;
+/* What a processor asks after every trap. It holds until an access, or until time reaches the deadline;
  * bus.c keeps it. No part of a snapshot: valid = false asks the devices anew. */
 struct platform_answers {
     bool valid;
     bool interrupt_pending, nmi_pending;
+    uint8_t signals; /* CPU_SIGNAL_* */
     uint64_t deadline;
     uint64_t tsc_offset; /* it moves the TSC-deadline timer */
 };
 
 struct platform {
     struct platform_host host;
-    struct platform_answers answers;
+    struct platform_answers answers[PLATFORM_PROCESSORS];
+    unsigned current;     /* the processor that runs */
+    bool others_signalled; /* it sent another one something; for the machine, which clears it */
+    uint64_t latest;      /* cycles that devices other than local APICs have reached */
     struct platform_config config;
     enum platform_stop stop;
     uint32_t stop_value;
     const char *stop_text; /* static string or null */
     struct uart uart;
-    struct lapic lapic;
+    struct lapic lapics[PLATFORM_PROCESSORS];
     struct ioapic ioapic;
     struct pic8259 pic;
     struct pit8254 pit;
@@ -93,11 +103,14 @@ struct platform_config platform_default_config(void);
 void platform_init(struct platform *p, const struct platform_config *config,
                    const struct platform_host *host);
 
+/* Lets a processor be the current one, with its clock. */
+void platform_select(struct platform *p, unsigned processor, const uint64_t *now, const uint64_t *tsc_offset);
+
 /* To be called behind platform_init: what a BIOS has running when it hands over: the PIT's channel 0 at 18.2
  * Hz (mode 2, 65536 clocks), its line 0 and the cascade open at the 8259s. */
 void platform_start_bios_timer(struct platform *p);
 
-/* Fills the processor's view of the platform. */
+/* Fills the processor's view of the platform; it is the same for each, and asks for the current one. */
 void platform_bus(struct platform *p, struct cpu_bus *bus);
 /* Sets the callbacks for everything that is not RAM. */
 void platform_attach_memory(struct platform *p, struct phys_mem *mem);
@@ -122,8 +135,12 @@ bool platform_irq_masked(const struct platform *p, unsigned line);
 void platform_ioapic_pin(struct platform *p, unsigned pin, bool level);
 /* Sends what level-triggered pins ask for: after a change of the I/O APIC's registers. */
 void platform_ioapic_service(struct platform *p);
-/* After an access to the local APIC: EOI for the I/O APIC, what is not modelled. */
+/* After an access to the local APIC: IPIs, EOI for the I/O APIC, what is not modelled. */
 void platform_note_lapic(struct platform *p);
+/* Delivers an interrupt message to the local APICs that it is for (ipi.c). False: nobody took it. */
+bool platform_deliver(struct platform *p, struct lapic_message message);
+/* Delivers what the current processor wrote to its ICR (ipi.c). */
+void platform_send_ipi(struct platform *p, uint64_t icr);
 /* The 8259's output may have changed: tell LINT0. */
 void platform_update_lint0(struct platform *p);
 
@@ -141,6 +158,29 @@ void platform_sync_pm_timer(struct platform *p, uint64_t cycles);
 void platform_hpet_write(struct platform *p, unsigned offset, uint64_t value, unsigned size);
 /* The next cycle at which a timer raises an interrupt; UINT64_MAX: never. */
 uint64_t platform_next_deadline(const struct platform *p);
+
+/* The current processor's local APIC. */
+static inline struct lapic *platform_lapic(struct platform *p)
+{
+    return &p->lapics[p->current];
+}
+static inline const struct lapic *platform_lapic_view(const struct platform *p)
+{
+    return &p->lapics[p->current];
+}
+
+/* The devices' time: it never goes back when a processor runs that is behind another. */
+static inline uint64_t platform_now(const struct platform *p)
+{
+    return *p->host.now > p->latest ? *p->host.now : p->latest;
+}
+
+/* Something changed that a processor asks for after its traps. */
+static inline void platform_changed(struct platform *p)
+{
+    for (unsigned i = 0; i < p->config.processors; i++)
+        p->answers[i].valid = false;
+}
 
 static inline struct lapic_clock platform_lapic_clock(const struct platform *p)
 {

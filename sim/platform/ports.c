@@ -54,26 +54,26 @@ static void pic_out(struct platform *p, uint16_t port, uint8_t value)
 
 static uint8_t pit_in(struct platform *p, uint16_t port)
 {
-    return pit8254_read(&p->pit, port - PIT_PORT, platform_pit_tick(p, *p->host.now));
+    return pit8254_read(&p->pit, port - PIT_PORT, platform_pit_tick(p, platform_now(p)));
 }
 
 static void pit_out(struct platform *p, uint16_t port, uint8_t value)
 {
     const char *text;
-    if (!pit8254_write(&p->pit, port - PIT_PORT, value, platform_pit_tick(p, *p->host.now), &text))
+    if (!pit8254_write(&p->pit, port - PIT_PORT, value, platform_pit_tick(p, platform_now(p)), &text))
         platform_request_stop(p, PLATFORM_UNSUPPORTED, value, text);
 }
 
 static uint8_t system_control_b_in(struct platform *p, uint16_t port)
 {
     (void)port;
-    return pit8254_read_system_control(&p->pit, platform_pit_tick(p, *p->host.now));
+    return pit8254_read_system_control(&p->pit, platform_pit_tick(p, platform_now(p)));
 }
 
 static void system_control_b_out(struct platform *p, uint16_t port, uint8_t value)
 {
     (void)port;
-    pit8254_write_system_control(&p->pit, value, platform_pit_tick(p, *p->host.now));
+    pit8254_write_system_control(&p->pit, value, platform_pit_tick(p, platform_now(p)));
 }
 
 /* The selector is 16 bits wide at its port and write-only; data bytes come one at a time whatever the
@@ -99,9 +99,9 @@ static uint8_t rtc_in(struct platform *p, uint16_t port)
 {
     if (port == RTC_PORT)
         return 0xff; /* write-only */
-    platform_sync_rtc(p, *p->host.now);
-    uint8_t value = rtc_read(&p->rtc, p->rtc.index, platform_tick(p, *p->host.now, RTC_HZ));
-    platform_sync_rtc(p, *p->host.now); /* reading register C lowers the line */
+    platform_sync_rtc(p, platform_now(p));
+    uint8_t value = rtc_read(&p->rtc, p->rtc.index, platform_tick(p, platform_now(p), RTC_HZ));
+    platform_sync_rtc(p, platform_now(p)); /* reading register C lowers the line */
     return value;
 }
 
@@ -112,27 +112,27 @@ static void rtc_out(struct platform *p, uint16_t port, uint8_t value)
         p->rtc.index = value & (RTC_CMOS_SIZE - 1);
         return;
     }
-    platform_sync_rtc(p, *p->host.now);
-    rtc_write(&p->rtc, p->rtc.index, value, platform_tick(p, *p->host.now, RTC_HZ));
-    platform_sync_rtc(p, *p->host.now);
+    platform_sync_rtc(p, platform_now(p));
+    rtc_write(&p->rtc, p->rtc.index, value, platform_tick(p, platform_now(p), RTC_HZ));
+    platform_sync_rtc(p, platform_now(p));
 }
 
 static uint8_t pm1_event_in(struct platform *p, uint16_t port)
 {
-    platform_sync_pm_timer(p, *p->host.now);
+    platform_sync_pm_timer(p, platform_now(p));
     return pm_timer_read_event(&p->pm_timer, port - PM1_EVENT_PORT);
 }
 
 static void pm1_event_out(struct platform *p, uint16_t port, uint8_t value)
 {
-    platform_sync_pm_timer(p, *p->host.now);
+    platform_sync_pm_timer(p, platform_now(p));
     pm_timer_write_event(&p->pm_timer, port - PM1_EVENT_PORT, value);
-    platform_sync_pm_timer(p, *p->host.now);
+    platform_sync_pm_timer(p, platform_now(p));
 }
 
 static uint8_t pm_timer_in(struct platform *p, uint16_t port)
 {
-    return (uint8_t)(pm_timer_value(platform_tick(p, *p->host.now, PM_TIMER_HZ)) >>
+    return (uint8_t)(pm_timer_value(platform_tick(p, platform_now(p), PM_TIMER_HZ)) >>
                      (8 * (port - PM_TIMER_PORT)));
 }
 

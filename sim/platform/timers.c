@@ -45,9 +45,12 @@ void platform_sync_pm_timer(struct platform *p, uint64_t cycles)
  * here. */
 void platform_sync_to(struct platform *p, uint64_t cycles)
 {
-    lapic_timer_sync(&p->lapic, (struct lapic_clock){&cycles, p->host.tsc_offset});
-    if (p->lapic.unsupported)
-        platform_request_stop(p, PLATFORM_UNSUPPORTED, 0, p->lapic.unsupported);
+    lapic_timer_sync(platform_lapic(p), (struct lapic_clock){&cycles, p->host.tsc_offset});
+    if (platform_lapic(p)->unsupported)
+        platform_request_stop(p, PLATFORM_UNSUPPORTED, 0, platform_lapic(p)->unsupported);
+    if (cycles < p->latest)
+        cycles = p->latest; /* another processor is ahead */
+    p->latest = cycles;
     sync_pit(p, cycles);
     if (hpet_enabled(&p->hpet))
         platform_sync_hpet(p, cycles);
@@ -82,7 +85,7 @@ static uint64_t line_deadline(const struct platform *p, unsigned line, uint64_t 
 
 uint64_t platform_next_deadline(const struct platform *p)
 {
-    uint64_t next = lapic_timer_deadline(&p->lapic, platform_lapic_clock(p));
+    uint64_t next = lapic_timer_deadline(platform_lapic_view(p), platform_lapic_clock(p));
     next = earlier(next, pit_deadline(p));
     next = earlier(next, cycle_of_tick(p, hpet_next_match(&p->hpet), HPET_HZ));
     next = earlier(next, line_deadline(p, PM_SCI_IRQ, pm_timer_next_event(&p->pm_timer), PM_TIMER_HZ));

@@ -26,7 +26,7 @@ static uint64_t ram(const struct fixture *f, uint64_t at, unsigned size)
 static void open_tables(struct fixture *f)
 {
     fixture_init(f, 1u << 20);
-    acpi_write(&f->mem, &hardware);
+    acpi_write(&f->mem, &hardware, 1);
 }
 
 static void assert_sum(const struct fixture *f, uint64_t at, uint32_t size)

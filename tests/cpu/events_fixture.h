@@ -62,6 +62,7 @@ struct machine {
     struct cpu_bus bus;
     /* The platform that the bus shows. */
     bool interrupt, nmi;
+    uint8_t signals, sipi_vector; /* CPU_SIGNAL_* */
     uint8_t interrupt_vector;
     unsigned interrupts_acknowledged, nmis_acknowledged;
     uint64_t advanced_to, deadline;
@@ -155,6 +156,16 @@ static uint8_t bus_interrupt_acknowledge(void *o)
     m->interrupts_acknowledged++;
     m->interrupt = false;
     return m->interrupt_vector;
+}
+static uint8_t bus_signals(void *o)
+{
+    return ((struct machine *)o)->signals;
+}
+static uint8_t bus_take_signal(void *o, uint8_t signal)
+{
+    struct machine *m = o;
+    m->signals &= (uint8_t)~signal;
+    return m->sipi_vector;
 }
 static bool bus_nmi_pending(void *o)
 {
@@ -258,6 +269,8 @@ static inline int set_up(void **state)
                               .nmi_acknowledge = bus_nmi_acknowledge,
                               .read_cr8 = bus_read_cr8,
                               .write_cr8 = bus_write_cr8,
+                              .signals = bus_signals,
+                              .take_signal = bus_take_signal,
                               .apic_read_msr = bus_read_msr,
                               .apic_write_msr = bus_write_msr,
                               .next_deadline = bus_next_deadline,

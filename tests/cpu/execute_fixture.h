@@ -77,6 +77,16 @@ static inline void fixture_write_cr8(void *opaque, uint64_t value)
     ((struct fixture *)opaque)->cr8 = value;
 }
 
+static inline uint8_t fixture_signals(void *o)
+{
+    (void)o;
+    return 0;
+}
+static inline uint8_t fixture_take_signal(void *o, uint8_t signal)
+{
+    (void)o;
+    return signal;
+}
 static inline bool fixture_apic_read(void *opaque, uint32_t index, uint64_t *value)
 {
     *value = ((struct fixture *)opaque)->apic_base;
@@ -110,6 +120,8 @@ static inline struct fixture *fixture_new(const char *profile)
                               .port_out = fixture_port_out,
                               .read_cr8 = fixture_read_cr8,
                               .write_cr8 = fixture_write_cr8,
+                              .signals = fixture_signals,
+                              .take_signal = fixture_take_signal,
                               .apic_read_msr = fixture_apic_read,
                               .apic_write_msr = fixture_apic_write,
                               .opaque = f};

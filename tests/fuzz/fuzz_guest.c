@@ -21,12 +21,12 @@ static void fill(struct machine *m, const uint8_t *data, size_t size)
     for (unsigned i = 0; i < 0x1000; i++)
         ram[GUEST_DATA + i] = (uint8_t)(i * 7);
     bool with_vmx = (mode == GUEST_PROTECTED_32 || mode == GUEST_64) && !one_in(&c, 3);
-    guest_fill_state(&c, mode, with_vmx, m->cpu.profile, &m->cpu.state);
-    guest_fill_tables(&c, ram, mode, &m->cpu.state);
+    guest_fill_state(&c, mode, with_vmx, m->processors[0].cpu.profile, &m->processors[0].cpu.state);
+    guest_fill_tables(&c, ram, mode, &m->processors[0].cpu.state);
     guest_fill_code(&c, ram, mode);
     if (with_vmx)
-        guest_fill_vmx(&c, &m->cpu, mode);
-    vmx_update_regime(&m->cpu.vmx);
+        guest_fill_vmx(&c, &m->processors[0].cpu, mode);
+    vmx_update_regime(&m->processors[0].cpu.vmx);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

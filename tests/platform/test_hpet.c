@@ -40,7 +40,7 @@ static void open_hpet(struct fixture *f)
 static bool requested(struct fixture *f, uint8_t vector)
 {
     platform_sync(&f->p);
-    return f->p.lapic.irr[vector >> 5] >> (vector & 31) & 1;
+    return f->p.lapics[0].irr[vector >> 5] >> (vector & 31) & 1;
 }
 
 static void serve(struct fixture *f, uint8_t vector)

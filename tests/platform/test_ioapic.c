@@ -37,7 +37,7 @@ static void set_line(struct fixture *f, unsigned pin, bool level)
 
 static bool requested(struct fixture *f, uint8_t vector)
 {
-    return f->p.lapic.irr[vector >> 5] >> (vector & 31) & 1;
+    return f->p.lapics[0].irr[vector >> 5] >> (vector & 31) & 1;
 }
 
 static void serve(struct fixture *f, uint8_t vector)
@@ -138,7 +138,7 @@ static void test_edge_eoi_is_not_broadcast(void **state)
     set_line(&f, PIN, true);
     assert_int_equal(platform_interrupt_acknowledge(&f.p), VECTOR);
     apic_write(&f, 0xb0, 0);
-    assert_false(f.p.lapic.eoi_broadcast);
+    assert_false(f.p.lapics[0].eoi_broadcast);
 }
 
 static void test_destinations(void **state)
@@ -175,12 +175,16 @@ static void test_other_delivery_modes(void **state)
     fixture_init(&f);
     route(&f, PIN, 0x400, 0);
     set_line(&f, PIN, true);
-    assert_true(f.p.lapic.nmi_pending);
+    assert_true(f.p.lapics[0].nmi_pending);
     route(&f, 15, 5, 0); /* an illegal vector */
     set_line(&f, 15, true);
     apic_write(&f, 0x280, 0);
     assert_int_equal(apic_read(&f, 0x280), 0x40);
-    static const uint32_t refused[] = {0x200, 0x500, 0x700};
+    fixture_init(&f);
+    route(&f, PIN, 0x500, 0);
+    set_line(&f, PIN, true);
+    assert_true(f.p.lapics[0].init_pending);
+    static const uint32_t refused[] = {0x200, 0x700};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         fixture_init(&f);
         route(&f, PIN, refused[i], 0);

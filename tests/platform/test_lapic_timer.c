@@ -152,7 +152,7 @@ static void test_without_tsc_deadline(void **state)
     struct fixture f;
     uint64_t value;
     start(&f, 0x40, 0xb);
-    f.p.lapic.has_tsc_deadline = false;
+    f.p.lapics[0].has_tsc_deadline = false;
     assert_false(rdmsr(&f, 0x6e0, &value));
     assert_false(wrmsr(&f, 0x6e0, 0));
     apic_write(&f, 0x320, 0x40040);

@@ -129,9 +129,9 @@ static void test_bus(void **state)
     apic_write(&f, 0x380, 10); /* divide by 2, 2 cycles a bus clock */
     assert_int_equal(bus.next_deadline(bus.opaque), 40);
     bus.advance(bus.opaque, 39);
-    assert_int_equal(f.p.lapic.irr[2], 0);
+    assert_int_equal(f.p.lapics[0].irr[2], 0);
     bus.advance(bus.opaque, 40);
-    assert_int_equal(f.p.lapic.irr[2], 1);
+    assert_int_equal(f.p.lapics[0].irr[2], 1);
     assert_int_equal(bus.interrupt_acknowledge(bus.opaque), 0x40);
     bus.port_out(bus.opaque, 0x604, 0x2000, 2);
     assert_int_equal(f.p.stop, PLATFORM_POWER_OFF);

@@ -44,7 +44,7 @@ static void test_base_reserved_bits(void **state)
     fixture_init(&f);
     for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
         assert_false(wrmsr(&f, 0x1b, BASE | EN | 1ull << bits[i]));
-    f.p.lapic.has_x2apic = false;
+    f.p.lapics[0].has_x2apic = false;
     assert_false(wrmsr(&f, 0x1b, BASE | EN | EXTD));
 }
 
@@ -103,7 +103,7 @@ static void test_reserved_bits(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(wrmsr(&f, bad[i].index, bad[i].value));
     assert_true(wrmsr(&f, 0x835, 0x1e7ff)); /* vector, mode, polarity, trigger, mask */
-    f.p.lapic.has_tsc_deadline = false;
+    f.p.lapics[0].has_tsc_deadline = false;
     assert_false(wrmsr(&f, 0x832, 0x40000));
 }
 
