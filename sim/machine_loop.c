@@ -242,7 +242,9 @@ static bool open_core(struct machine_processor *p)
                                        .instructions = &p->cpu.instructions,
                                        .accounting = m->accounting};
     p->core = core_open(&config, &error);
-    if (!p->core)
+    if (p->core)
+        p->cpu.fpu = (struct fpu_access){.read = core_read_fpu, .write = core_write_fpu, .opaque = p->core};
+    else
         machine_end(m, MACHINE_INTERNAL, "%s", error);
     return p->core != NULL;
 }

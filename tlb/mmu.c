@@ -64,8 +64,8 @@ static void replace_stale(struct mmu *mmu, struct tlb_hit stale, uint64_t frame,
                      (old & TLB_PHYSICAL) == (frame & TLB_PHYSICAL & ~offset);
     const uint64_t grants = TLB_USER | TLB_WRITE | TLB_DIRTY | TLB_EPT_RIGHTS | TLB_EPT_DIRTY;
     /* A user flag that was cleared takes from one mode, one that was set takes from another (SMEP, SMAP). */
-    bool still_true =
-        same_page && !(old & ~frame & grants) && !(frame & ~old & TLB_NX) && !((old ^ frame) & TLB_USER);
+    bool still_true = same_page && !(old & ~frame & grants) && !(frame & ~old & TLB_NX) &&
+                      !((old ^ frame) & (TLB_USER | TLB_KEY));
     tlb_remove(mmu->tlb, stale, &dropped);
     if (!still_true)
         mmu_drop_outer(mmu, &dropped);

@@ -62,7 +62,8 @@ struct mmu_fault {
 /* All that a translation depends on besides the tables themselves. */
 struct mmu_regime {
     uint64_t cr0, cr3, cr4, efer;
-    uint64_t pdpte[4]; /* PAE paging */
+    uint64_t pdpte[4];   /* PAE paging */
+    uint32_t pkru, pkrs; /* protection keys of user-mode and of supervisor-mode addresses */
     bool non_root;
     uint16_t vpid; /* tag: 0 in root operation and with "enable VPID" off */
     bool ept;      /* "enable EPT" is on (non-root only) */

@@ -11,11 +11,24 @@
 #define REGIME_CR4 (CR4_PSE | CR4_PAE | CR4_PGE | CR4_LA57 | CR4_PCIDE | CR4_SMEP | CR4_SMAP)
 #define REGIME_EFER (EFER_LMA | EFER_NXE)
 
+/* SDM volume 3A, "Protection Keys": with 4-level and 5-level paging; PKRU for user-mode addresses with
+ * CR4.PKE, IA32_PKRS for supervisor-mode addresses with CR4.PKS. */
+static uint32_t keys_in_use(const struct mmu_regime *regime, uint64_t cr4_bit, uint32_t keys)
+{
+    return regime->efer & EFER_LMA && regime->cr4 & cr4_bit ? keys : 0;
+}
+
+static bool same_keys(const struct mmu_regime *a, const struct mmu_regime *b)
+{
+    return keys_in_use(a, CR4_PKE, a->pkru) == keys_in_use(b, CR4_PKE, b->pkru) &&
+           keys_in_use(a, CR4_PKS, a->pkrs) == keys_in_use(b, CR4_PKS, b->pkrs);
+}
+
 static bool same_translation(const struct mmu_regime *a, const struct mmu_regime *b)
 {
     bool same = !((a->cr0 ^ b->cr0) & REGIME_CR0) && a->cr3 == b->cr3 && !((a->cr4 ^ b->cr4) & REGIME_CR4) &&
                 !((a->efer ^ b->efer) & REGIME_EFER) && a->non_root == b->non_root && a->vpid == b->vpid &&
-                a->ept == b->ept && a->eptp == b->eptp;
+                a->ept == b->ept && a->eptp == b->eptp && same_keys(a, b);
     for (unsigned i = 0; i < 4; i++)
         same = same && a->pdpte[i] == b->pdpte[i];
     return same;
@@ -56,6 +69,8 @@ static struct tlb_current derive(const struct mmu_regime *regime)
         .smap = on && (regime->cr4 & CR4_SMAP),
         .nx = paging >= TLB_PAGING_PAE && (regime->efer & EFER_NXE),
         .global_pages = on && (regime->cr4 & CR4_PGE),
+        .user_keys = keys_in_use(regime, CR4_PKE, regime->pkru),
+        .supervisor_keys = keys_in_use(regime, CR4_PKS, regime->pkrs),
     };
 }
 

@@ -50,7 +50,9 @@ static const uint8_t tlb_size_bits[TLB_SIZE_COUNT] = {12, 21, 22, 30};
 #define TLB_EPT_RIGHTS (7ull << TLB_EPT_SHIFT)
 #define TLB_EPT_DIRTY (1ull << 7) /* set without EPT */
 #define TLB_GUEST_SIZE_SHIFT 8    /* enum tlb_size of the page that the guest's tables map */
-#define TLB_FLAGS 0xfffull
+#define TLB_KEY_SHIFT 59          /* bits 62:59: the protection key, as in the guest's entry */
+#define TLB_KEY (0xfull << TLB_KEY_SHIFT)
+#define TLB_FLAGS (0xfffull | TLB_KEY)
 
 struct tlb_array {
     uint64_t *where, *context, *frame;
@@ -77,6 +79,7 @@ struct tlb_current {
     bool identity; /* neither paging nor EPT */
     bool ept, ept_accessed_dirty;
     bool write_protect, smep, smap, nx, global_pages;
+    uint32_t user_keys, supervisor_keys; /* PKRU and IA32_PKRS where they act, else 0 */
 };
 
 struct tlb {
@@ -167,6 +170,17 @@ static inline unsigned tlb_right_for(enum mmu_access access)
     return 1u << access;
 }
 
+/* MMU_RIGHT_* that the page's protection key takes away. SDM volume 3A, "Protection Keys": bit 2i of the
+ * register disables data accesses, bit 2i+1 writes (of supervisor mode only with CR0.WP). */
+static inline unsigned tlb_key_denies(const struct tlb_current *now, uint64_t frame, struct mmu_mode mode)
+{
+    uint32_t keys = frame & TLB_USER ? now->user_keys : now->supervisor_keys;
+    unsigned bits = keys >> (frame >> (TLB_KEY_SHIFT - 1) & 0x1e) & 3u;
+    if (bits & 1)
+        return MMU_RIGHT_READ | MMU_RIGHT_WRITE;
+    return bits && (mode.user || now->write_protect) ? MMU_RIGHT_WRITE : 0;
+}
+
 /* MMU_RIGHT_* that a mode has on a page. SDM volume 3A, "Determination of Access Rights". */
 static inline uint8_t tlb_rights(const struct tlb_current *now, uint64_t frame, struct mmu_mode mode)
 {
@@ -186,6 +200,8 @@ static inline uint8_t tlb_rights(const struct tlb_current *now, uint64_t frame, 
         rights &= ~MMU_RIGHT_WRITE;
     if (frame & TLB_NX)
         rights &= ~MMU_RIGHT_EXECUTE;
+    if (now->user_keys | now->supervisor_keys)
+        rights &= ~tlb_key_denies(now, frame, mode);
     return (uint8_t)rights;
 }
 

@@ -87,6 +87,14 @@ static enum mmu_status walk_unpaged(struct walk *walk)
     return MMU_OK;
 }
 
+/* SDM volume 3A, "Page-Fault Exceptions", the PK flag: the key disallows this data access, whatever else
+ * does. */
+static uint32_t key_flag(const struct walk *walk)
+{
+    const struct tlb_current *now = &walk->mmu->tlb->current;
+    return tlb_key_denies(now, walk->flags, walk->mode) & tlb_right_for(walk->access) ? PF_PK : 0;
+}
+
 static enum mmu_status walk_guest(struct walk *walk)
 {
     static enum mmu_status (*const by_paging[])(struct walk *) = {[TLB_PAGING_NONE] = walk_unpaged,
@@ -100,7 +108,7 @@ static enum mmu_status walk_guest(struct walk *walk)
         return status;
     /* The dirty flags are no matter of rights here. */
     if (!(tlb_rights(now, walk->flags | TLB_DIRTY | WITHOUT_EPT, walk->mode) & tlb_right_for(walk->access)))
-        return walk_page_fault(walk, PF_P);
+        return walk_page_fault(walk, PF_P | key_flag(walk));
     return update_guest_flags(walk);
 }
 

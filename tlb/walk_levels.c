@@ -69,7 +69,7 @@ enum mmu_status walk_levels(struct walk *walk, uint64_t table, unsigned level, u
         execute_disable |= entry & ENTRY_XD;
         if (maps) {
             walk->flags = (rights & ENTRY_US ? TLB_USER : 0) | (rights & ENTRY_RW ? TLB_WRITE : 0) |
-                          (execute_disable ? TLB_NX : 0);
+                          (execute_disable ? TLB_NX : 0) | (entry & TLB_KEY & ~always_reserved);
             note_page(walk, entry, level);
             return MMU_OK;
         }

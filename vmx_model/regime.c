@@ -11,6 +11,8 @@ void vmx_update_regime(struct vmx *vmx)
         .cr4 = s->cr4,
         .efer = s->msr.efer,
         .pdpte = {s->pdpte[0], s->pdpte[1], s->pdpte[2], s->pdpte[3]},
+        .pkru = s->pkru,
+        .pkrs = (uint32_t)s->msr.pkrs,
         .non_root = vmx->non_root,
     };
     /* SDM "VPIDs": 0000H outside of VMX non-root operation and with "enable VPID" 0. "EPT Overview": EPT

@@ -79,6 +79,7 @@ struct cpu_descriptor_table {
 #define CR4_SMAP (1ull << 21)
 #define CR4_PKE (1ull << 22)
 #define CR4_CET (1ull << 23)
+#define CR4_PKS (1ull << 24)
 
 #define EFER_SCE (1ull << 0)
 #define EFER_LME (1ull << 8)
@@ -144,6 +145,8 @@ struct cpu_msrs {
     uint64_t feature_control;
     uint64_t apic_base;
     uint64_t spec_ctrl;
+    uint64_t xss;
+    uint64_t pkrs;
 };
 
 struct cpu_state {
@@ -154,6 +157,7 @@ struct cpu_state {
     struct cpu_descriptor_table gdtr, idtr;
     uint64_t cr0, cr2, cr3, cr4;
     uint64_t xcr0;
+    uint32_t pkru;
     uint64_t dr[4], dr6, dr7;
     struct cpu_msrs msr;
     uint64_t pdpte[4]; /* the PDPTE registers of PAE paging */

@@ -18,6 +18,7 @@
 #include "tlb/mmu.h"
 #include "vtsim/cpu_state.h"
 #include "vtsim/cycles.h"
+#include "vtsim/fpu_state.h"
 #include "vtsim/insn.h"
 #include "vtsim/phys_mem.h"
 #include "vtsim/profile.h"
@@ -62,6 +63,11 @@ bool core_run(struct core *core, const char **error);
 /* Brings account->now up to date from inside a callback of the memory-mapped devices, and makes the core look
  * at the deadline again at the next block. */
 void core_sync_time(struct core *core);
+
+/* x87 and SSE state, which the core keeps: the functions of a struct fpu_access whose opaque is the core. Only from inside
+ * a callback, or while the core is not running. */
+void core_read_fpu(void *opaque, struct fpu_state *to);
+void core_write_fpu(void *opaque, const struct fpu_state *from);
 
 /* Blocks translated, and instructions checked one by one, so far. */
 uint64_t core_blocks_translated(const struct core *core);

@@ -259,6 +259,8 @@ static void apply_row(struct insn *insn, const struct insn_row *row, uint8_t opc
     insn->id = row->id;
     if (row->size == SIZE_FORCED)
         insn->operand_bits = wide ? 64 : 32;
+    else if (row->size == SIZE_32)
+        insn->operand_bits = 32;
     else if (row->size == SIZE_DEFAULT_64 && wide)
         insn->operand_bits =
             (row->id == INSN_PUSHF || row->id == INSN_POPF) && insn->operand_prefix && !(insn->rex & 8) ? 16

@@ -132,6 +132,19 @@ static const struct insn_row rows[] = {
     EXACT(0x01, 0xd1, NONE, XSETBV),
     REG(0F, 0xc7, 5, MEMORY, NONE, USUAL, XSAVES),
     REG(0F, 0xc7, 3, MEMORY, NONE, USUAL, XRSTORS),
+    REG(0F, 0xae, 4, MEMORY, NONE, USUAL, XSAVE),
+    REG(0F, 0xae, 5, MEMORY, NONE, USUAL, XRSTOR),
+    REG(0F, 0xae, 6, MEMORY, NONE, USUAL, XSAVEOPT),
+    REG(0F, 0xc7, 4, MEMORY, NONE, USUAL, XSAVEC),
+    REG(0F, 0xc7, 7, REGISTER, F3, FORCED, RDPID),
+    REG(0F, 0xae, 7, MEMORY, 66, USUAL, CLFLUSHOPT),
+    REG(0F, 0xae, 6, MEMORY, 66, USUAL, CLWB),
+    REG(0F, 0xae, 6, REGISTER, F3, USUAL, UMONITOR),
+    REG(0F, 0xae, 6, REGISTER, F2, 32, UMWAIT),
+    REG(0F, 0xae, 6, REGISTER, 66, 32, TPAUSE),
+    EXACT(0x01, 0xe8, NONE, SERIALIZE),
+    EXACT(0x01, 0xee, NONE, RDPKRU),
+    EXACT(0x01, 0xef, NONE, WRPKRU),
     REG(0F, 0xc7, 6, REGISTER, NONE, USUAL, RDRAND),
     REG(0F, 0xc7, 6, REGISTER, 66, USUAL, RDRAND),
     REG(0F, 0xc7, 7, REGISTER, NONE, USUAL, RDSEED),
@@ -188,6 +201,8 @@ static bool prefix_matches(enum insn_mandatory prefix, const struct insn *insn)
         return insn->rep == INSN_REP_NONE && !insn->operand_prefix;
     case PREFIX_66:
         return insn->rep == INSN_REP_NONE && insn->operand_prefix;
+    case PREFIX_F2:
+        return insn->rep == INSN_REPNE;
     case PREFIX_F3:
         break;
     }

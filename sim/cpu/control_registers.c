@@ -12,7 +12,8 @@
     (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 /* What translation depends on; a change of other bits leaves the outer cache alone. */
 #define CR0_REGIME (CR0_PE | CR0_WP | CR0_CD | CR0_NW | CR0_PG)
-#define CR4_REGIME (CR4_PSE | CR4_PAE | CR4_PGE | CR4_LA57 | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_PKE)
+#define CR4_REGIME                                                                                           \
+    (CR4_PSE | CR4_PAE | CR4_PGE | CR4_LA57 | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_PKE | CR4_PKS)
 #define CR3_NO_FLUSH (1ull << 63)
 #define CR3_PCID 0xfffull
 
@@ -168,4 +169,13 @@ struct cpu_outcome cpu_write_cr4(struct cpu *cpu, uint64_t value)
     if (changed & CR4_REGIME)
         vmx_update_regime(&cpu->vmx);
     return outcome_of(OUTCOME_DONE);
+}
+
+/* SDM volume 3A, "Protection Keys": the register acts on the next access; no TLB invalidation is needed. */
+void cpu_write_pkru(struct cpu *cpu, uint32_t value)
+{
+    if (cpu->state.pkru == value)
+        return;
+    cpu->state.pkru = value;
+    vmx_update_regime(&cpu->vmx);
 }

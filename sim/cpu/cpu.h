@@ -15,6 +15,7 @@
 #include "vmx_model/vmx.h"
 #include "vtsim/cpu_state.h"
 #include "vtsim/cycles.h"
+#include "vtsim/fpu_state.h"
 #include "vtsim/insn.h"
 #include "vtsim/outcome.h"
 #include "vtsim/phys_mem.h"
@@ -72,6 +73,8 @@ struct cpu {
     uint64_t instructions;        /* executed */
     const char *text;             /* of CPU_UNSUPPORTED, CPU_VMX_ABORT, CPU_TRIPLE_FAULT */
     char text_buffer[256];
+    struct fpu_access fpu; /* x87 and SSE state: in fpu_state until a core that keeps it is attached */
+    struct fpu_state fpu_state;
     uint64_t random_state;            /* RDRAND and RDSEED: seeded, never the host's */
     uint64_t misc_msr[CPU_MISC_MSRS]; /* values of plainly stored MSRs, see msr.h */
     uint8_t processor;  /* 0: the bootstrap processor; also its APIC ID */
@@ -128,5 +131,7 @@ void cpu_cpuid(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t 
 struct cpu_outcome cpu_write_cr0(struct cpu *cpu, uint64_t value);
 struct cpu_outcome cpu_write_cr3(struct cpu *cpu, uint64_t value);
 struct cpu_outcome cpu_write_cr4(struct cpu *cpu, uint64_t value);
+/* WRPKRU and XRSTOR: PKRU, and what translation may do under it. */
+void cpu_write_pkru(struct cpu *cpu, uint32_t value);
 
 #endif

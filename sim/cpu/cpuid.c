@@ -7,6 +7,7 @@
 #include "sim/cpu/cpu.h"
 #include "sim/cpu/features.h"
 #include "sim/cpu/msr.h"
+#include "sim/cpu/xstate.h"
 
 #define CPUID_MAXIMUM_LIMITED 2 /* IA32_MISC_ENABLE "Limit CPUID Maxval": leaves above 2 are hidden */
 
@@ -83,6 +84,14 @@ void cpu_cpuid(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t 
         break;
     case 1:
         leaf_1(cpu, out);
+        break;
+    case 7:
+        /* OSPKE */
+        if (subleaf == 0 && cpu->state.cr4 & CR4_PKE)
+            set_bit(&out[CPUID_ECX], 4, true);
+        break;
+    case 0xd:
+        xstate_cpuid(cpu, subleaf, out);
         break;
     case 0xb:
         /* Beyond the last level: ECX[7:0] gives the subleaf back, ECX[15:8] is 0. EDX is the x2APIC ID

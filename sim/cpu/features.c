@@ -3,8 +3,10 @@
 
 #include "vtsim/cpu_state.h"
 
+#define LEAF_EXTENDED_STATE 0xd /* features are in its subleaf 1 */
+
 static const struct cpuid_bit features[FEATURE_COUNT] = {
-#define CPU_FEATURE_ROW(name, leaf, reg, bit) {leaf, CPUID_##reg, bit},
+#define CPU_FEATURE_ROW(name, leaf, reg, bit) {leaf, (leaf) == LEAF_EXTENDED_STATE, CPUID_##reg, bit},
     CPU_FEATURES(CPU_FEATURE_ROW)
 #undef CPU_FEATURE_ROW
 };
@@ -26,7 +28,7 @@ const struct cpuid_leaf *cpuid_find(const struct cpu_profile *profile, uint32_t 
 
 bool cpu_has_feature(const struct cpu_profile *profile, enum cpu_feature feature)
 {
-    const struct cpuid_leaf *row = cpuid_find(profile, features[feature].leaf, 0);
+    const struct cpuid_leaf *row = cpuid_find(profile, features[feature].leaf, features[feature].subleaf);
 
     if (!row)
         return false;
@@ -46,6 +48,7 @@ uint64_t cpu_cr4_allowed(const struct cpu_profile *profile)
         {CR4_UMIP, FEATURE_UMIP},         {CR4_VMXE, FEATURE_VMX},      {CR4_FSGSBASE, FEATURE_FSGSBASE},
         {CR4_PCIDE, FEATURE_PCID},        {CR4_OSXSAVE, FEATURE_XSAVE}, {CR4_SMEP, FEATURE_SMEP},
         {CR4_SMAP, FEATURE_SMAP},         {CR4_LA57, FEATURE_LA57},
+        {CR4_PKE, FEATURE_PKU},           {CR4_PKS, FEATURE_PKS},
     };
     uint64_t allowed = CR4_PCE; /* RDPMC is in every processor since the P6 family */
 

@@ -11,7 +11,7 @@
 
 enum cpuid_register { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX };
 
-/* X-macro: name, leaf (subleaf 0), register, bit. */
+/* X-macro: name, leaf (subleaf 0; of leaf 0DH subleaf 1), register, bit. */
 #define CPU_FEATURES(X)                                                                                      \
     X(VME, 1, EDX, 1)                                                                                        \
     X(DE, 1, EDX, 2)                                                                                         \
@@ -44,6 +44,22 @@ enum cpuid_register { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX };
     X(SMAP, 7, EBX, 20)                                                                                      \
     X(LA57, 7, ECX, 16)                                                                                      \
     X(UMIP, 7, ECX, 2)                                                                                       \
+    X(CLFLUSHOPT, 7, EBX, 23)                                                                                \
+    X(CLWB, 7, EBX, 24)                                                                                      \
+    X(WAITPKG, 7, ECX, 5)                                                                                    \
+    X(RDPID, 7, ECX, 22)                                                                                     \
+    X(SERIALIZE, 7, EDX, 14)                                                                                 \
+    X(IBRS, 7, EDX, 26)                                                                                      \
+    X(STIBP, 7, EDX, 27)                                                                                     \
+    X(L1D_FLUSH, 7, EDX, 28)                                                                                 \
+    X(ARCH_CAPABILITIES, 7, EDX, 29)                                                                         \
+    X(SSBD, 7, EDX, 31)                                                                                      \
+    X(PKU, 7, ECX, 3)                                                                                        \
+    X(PKS, 7, ECX, 31)                                                                                       \
+    X(XSAVEOPT, 0xd, EAX, 0)                                                                                 \
+    X(XSAVEC, 0xd, EAX, 1)                                                                                   \
+    X(XGETBV_1, 0xd, EAX, 2)                                                                                 \
+    X(XSAVES, 0xd, EAX, 3)                                                                                   \
     X(SYSCALL, 0x80000001, EDX, 11)                                                                          \
     X(NX, 0x80000001, EDX, 20)                                                                               \
     X(PAGE_1G, 0x80000001, EDX, 26)                                                                          \
@@ -57,9 +73,9 @@ enum cpu_feature {
         FEATURE_COUNT
 };
 
-/* Where CPUID reports a feature; subleaf 0. */
+/* Where CPUID reports a feature. */
 struct cpuid_bit {
-    uint32_t leaf;
+    uint32_t leaf, subleaf;
     uint8_t reg; /* enum cpuid_register */
     uint8_t bit;
 };

@@ -96,6 +96,9 @@ static bool mtrr_mask_valid(const struct cpu *cpu, const struct msr_row *row, ui
         STORED(0x201 + 2 * (n), "IA32_MTRR_PHYSMASK" #n, FEATURE_MTRR, 0, mtrr_mask_valid)
 #define MTRR_FIXED(index, name) STORED(index, name, FEATURE_MTRR, 0, mtrr_fixed_valid)
 #define UPPER_HALF 0xffffffff00000000ull
+/* RDCL_NO, IBRS_ALL, SKIP_L1DFL_VMENTRY, MDS_NO, IF_PSCHANGE_MC_NO, TAA_NO: nothing is executed
+ * speculatively. */
+#define ARCH_CAPABILITIES 0x16bull
 
 /* By index. To add an MSR, add its row; a special one has its functions in msr_special.c. */
 static const struct msr_row rows[] = {
@@ -106,8 +109,13 @@ static const struct msr_row rows[] = {
             msr_read_feature_control, msr_write_feature_control),
     SPECIAL(MSR_TSC_ADJUST, MSR_TSC_ADJUST, "IA32_TSC_ADJUST", FEATURE_TSC_ADJUST, msr_read_tsc_adjust,
             msr_write_tsc_adjust),
+    SPECIAL(0x48, 0x48, "IA32_SPEC_CTRL", FEATURE_IBRS, msr_read_spec_ctrl, msr_write_spec_ctrl),
+    SPECIAL(0x49, 0x49, "IA32_PRED_CMD", FEATURE_IBRS, NULL, msr_write_command),
     STORED(0x8b, "IA32_BIOS_SIGN_ID", MSR_ALWAYS, 0, NULL),
+    STORED(0xe1, "IA32_UMWAIT_CONTROL", FEATURE_WAITPKG, UPPER_HALF | 2, no_reserved_bits),
     CONSTANT(MSR_MTRRCAP, "IA32_MTRRCAP", FEATURE_MTRR, 0x508), /* WC, fixed ranges, eight variable ranges */
+    CONSTANT(0x10a, "IA32_ARCH_CAPABILITIES", FEATURE_ARCH_CAPABILITIES, ARCH_CAPABILITIES),
+    SPECIAL(0x10b, 0x10b, "IA32_FLUSH_CMD", FEATURE_L1D_FLUSH, NULL, msr_write_command),
     SPECIAL(0x174, 0x174, "IA32_SYSENTER_CS", FEATURE_SEP, msr_read_sysenter_cs, msr_write_sysenter_cs),
     STATE(0x175, "IA32_SYSENTER_ESP", FEATURE_SEP, sysenter_esp, 0, canonical),
     STATE(0x176, "IA32_SYSENTER_EIP", FEATURE_SEP, sysenter_eip, 0, canonical),
@@ -144,8 +152,10 @@ static const struct msr_row rows[] = {
     SPECIAL(MSR_VMX_FIRST, MSR_VMX_LAST, "IA32_VMX_BASIC", FEATURE_VMX, msr_read_vmx_capability, NULL),
     SPECIAL(MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, "IA32_TSC_DEADLINE", FEATURE_TSC_DEADLINE, msr_read_apic,
             msr_write_apic),
+    SPECIAL(MSR_PKRS, MSR_PKRS, "IA32_PKRS", FEATURE_PKS, msr_read_pkrs, msr_write_pkrs),
     SPECIAL(MSR_X2APIC_FIRST, MSR_X2APIC_LAST, "x2APIC registers", FEATURE_X2APIC, msr_read_apic,
             msr_write_apic),
+    SPECIAL(MSR_XSS, MSR_XSS, "IA32_XSS", FEATURE_XSAVES, msr_read_xss, msr_write_xss),
     SPECIAL(MSR_EFER, MSR_EFER, "IA32_EFER", FEATURE_LONG_MODE, msr_read_efer, msr_write_efer),
     STATE(0xc0000081u, "IA32_STAR", FEATURE_SYSCALL, star, 0, NULL),
     STATE(0xc0000082u, "IA32_LSTAR", FEATURE_SYSCALL, lstar, 0, canonical),
@@ -197,7 +207,7 @@ bool cpu_read_msr(struct cpu *cpu, uint32_t index, uint64_t *value)
     if (!row)
         return false;
     if (row->kind == MSR_SPECIAL)
-        return row->read(cpu, index, value);
+        return row->read && row->read(cpu, index, value);
     *value = row->kind == MSR_CONSTANT ? row->argument : *place(cpu, row);
     return true;
 }

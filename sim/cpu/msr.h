@@ -25,7 +25,9 @@ enum {
     MSR_VMX_LAST = 0x491,
     MSR_TSC_DEADLINE = 0x6e0,
     MSR_X2APIC_FIRST = 0x800,
+    MSR_PKRS = 0x6e1,
     MSR_X2APIC_LAST = 0x8ff,
+    MSR_XSS = 0xda0,
 };
 #define MSR_EFER 0xc0000080u
 #define MSR_FS_BASE 0xc0000100u
@@ -71,7 +73,7 @@ struct msr_row {
     uint16_t offset;      /* MSR_STATE */
     uint64_t argument;    /* MSR_CONSTANT: the value; else reserved bits, for the checks that look at them */
     msr_check *check;     /* may be null */
-    msr_read *read;       /* MSR_SPECIAL */
+    msr_read *read;       /* MSR_SPECIAL; null: reads raise #GP */
     msr_write *write;     /* MSR_SPECIAL; null: writes raise #GP */
 };
 #define MSR_ALWAYS (-1)
@@ -100,6 +102,13 @@ bool msr_read_segment_base(struct cpu *cpu, uint32_t index, uint64_t *value);
 bool msr_write_segment_base(struct cpu *cpu, uint32_t index, uint64_t value);
 bool msr_read_apic(struct cpu *cpu, uint32_t index, uint64_t *value);
 bool msr_write_apic(struct cpu *cpu, uint32_t index, uint64_t value);
+bool msr_read_spec_ctrl(struct cpu *cpu, uint32_t index, uint64_t *value);
+bool msr_write_spec_ctrl(struct cpu *cpu, uint32_t index, uint64_t value);
+bool msr_write_command(struct cpu *cpu, uint32_t index, uint64_t value);
+bool msr_read_xss(struct cpu *cpu, uint32_t index, uint64_t *value);
+bool msr_write_xss(struct cpu *cpu, uint32_t index, uint64_t value);
+bool msr_read_pkrs(struct cpu *cpu, uint32_t index, uint64_t *value);
+bool msr_write_pkrs(struct cpu *cpu, uint32_t index, uint64_t value);
 bool msr_read_vmx_capability(struct cpu *cpu, uint32_t index, uint64_t *value);
 
 #endif

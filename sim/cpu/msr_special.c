@@ -2,6 +2,7 @@
  * below. */
 #include "sim/cpu/features.h"
 #include "sim/cpu/msr.h"
+#include "sim/cpu/xstate.h"
 
 /* SDM volume 3B, "Time-Stamp Counter"; volume 3C, "Changes to Instruction Behavior in VMX Non-Root
  * Operation", RDMSR. */
@@ -183,6 +184,72 @@ bool msr_write_apic(struct cpu *cpu, uint32_t index, uint64_t value)
             return false;
     }
     return cpu->bus->apic_write_msr(cpu->bus->opaque, index, value);
+}
+
+bool msr_read_spec_ctrl(struct cpu *cpu, uint32_t index, uint64_t *value)
+{
+    (void)index;
+    *value = cpu->state.msr.spec_ctrl;
+    return true;
+}
+
+/* SDM volume 4, IA32_SPEC_CTRL: IBRS, STIBP and SSBD, each with its CPUID bit. Speculation is not modelled:
+ * kept, no effect. */
+bool msr_write_spec_ctrl(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    const uint64_t allowed = 1 | (cpu_has_feature(cpu->profile, FEATURE_STIBP) ? 2 : 0) |
+                             (cpu_has_feature(cpu->profile, FEATURE_SSBD) ? 4 : 0);
+
+    (void)index;
+    if (value & ~allowed)
+        return false;
+    cpu->state.msr.spec_ctrl = value;
+    return true;
+}
+
+/* IA32_PRED_CMD (IBPB) and IA32_FLUSH_CMD (L1D_FLUSH): commands in bit 0 to what is not modelled. Reading
+ * them raises #GP. */
+bool msr_write_command(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    (void)cpu;
+    (void)index;
+    return !(value & ~1ull);
+}
+
+bool msr_read_xss(struct cpu *cpu, uint32_t index, uint64_t *value)
+{
+    (void)index;
+    *value = cpu->state.msr.xss;
+    return true;
+}
+
+/* SDM volume 1, "Enabling the XSAVE Feature Set and XSAVE-Enabled Features": bits of supervisor components
+ * that the processor has. */
+bool msr_write_xss(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    (void)index;
+    if (value & ~xstate_supervisor(cpu->profile))
+        return false;
+    cpu->state.msr.xss = value;
+    return true;
+}
+
+bool msr_read_pkrs(struct cpu *cpu, uint32_t index, uint64_t *value)
+{
+    (void)index;
+    *value = cpu->state.msr.pkrs;
+    return true;
+}
+
+/* SDM volume 3A, "Protection Keys": bits 63:32 are reserved. */
+bool msr_write_pkrs(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    (void)index;
+    if (value >> 32)
+        return false;
+    cpu->state.msr.pkrs = value;
+    vmx_update_regime(&cpu->vmx);
+    return true;
 }
 
 bool msr_read_vmx_capability(struct cpu *cpu, uint32_t index, uint64_t *value)

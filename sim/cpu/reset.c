@@ -10,6 +10,7 @@
 #include "sim/cpu/features.h"
 #include "sim/cpu/msr.h"
 #include "sim/cpu/random.h"
+#include "sim/cpu/xstate.h"
 
 static bool op_read_msr(void *opaque, uint32_t index, uint64_t *value)
 {
@@ -111,6 +112,23 @@ void cpu_reset_by_init(struct cpu *cpu)
     mmu_flush_vpid(&cpu->mmu, 0, false, FLUSH_MOV_CR0);
 }
 
+static void read_fpu(void *opaque, struct fpu_state *to)
+{
+    *to = *(const struct fpu_state *)opaque;
+}
+
+static void write_fpu(void *opaque, const struct fpu_state *from)
+{
+    *(struct fpu_state *)opaque = *from;
+}
+
+static void reset_fpu(struct cpu *cpu)
+{
+    xstate_initial_x87(&cpu->fpu_state);
+    cpu->fpu_state.mxcsr = FPU_MXCSR_INITIAL;
+    cpu->fpu = (struct fpu_access){.read = read_fpu, .write = write_fpu, .opaque = &cpu->fpu_state};
+}
+
 bool cpu_init(struct cpu *cpu, const struct cpu_profile *profile, const struct phys_mem *mem,
               const struct trace *trace, const struct cpu_bus *bus)
 {
@@ -125,6 +143,7 @@ bool cpu_init(struct cpu *cpu, const struct cpu_profile *profile, const struct p
     cpu->bus = bus;
     cpu->random_state = random_seed(processor);
     reset_state(cpu);
+    reset_fpu(cpu);
     if (!mmu_init(&cpu->mmu, profile, mem, trace, &cpu->account))
         return false;
     cpu->mmu.processor = processor;

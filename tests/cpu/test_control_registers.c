@@ -42,7 +42,9 @@ static const struct legality cr4_rows[] = {
     {PROTECTED, 0, 0, CR4_LA57, 0, true},
     {PROTECTED, CR4_LA57, 0, 0, CR4_LA57, true},
     {PROTECTED, 0, 0, CR4_SMXE, 0, false},
-    {PROTECTED, 0, 0, CR4_OSXSAVE, 0, false}, /* XSAVE is not advertised */
+    {PROTECTED, 0, 0, CR4_OSXSAVE, 0, true},
+    {PROTECTED, 0, 0, CR4_PKE, 0, false}, /* protection keys are not advertised */
+    {PROTECTED, 0, 0, CR4_CET, 0, false}, /* nor is CET */
     {PROTECTED, 0, 0, CR4_UMIP, 0, false},
     {PROTECTED, 0, 0, 1ull << 15, 0, false},
     {PROTECTED, 0, 0, 1ull << 32, 0, false},

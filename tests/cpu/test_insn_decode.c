@@ -44,6 +44,22 @@ static const struct row rows[] = {
     ROW("\x0f\x37", ALL, GETSEC),
     ROW("\x0f\x01\xd0", ALL, XGETBV),
     ROW("\x0f\x01\xd1", ALL, XSETBV),
+    ROW("\x0f\xae\x27", ALL, XSAVE),
+    ROW("\x48\x0f\xae\x27", LONG, XSAVE),
+    ROW("\x0f\xae\x2f", ALL, XRSTOR),
+    ROW("\x0f\xae\x37", ALL, XSAVEOPT),
+    ROW("\x0f\xc7\x27", ALL, XSAVEC),
+    ROW("\x0f\xc7\x2f", ALL, XSAVES),
+    ROW("\x0f\xc7\x1f", ALL, XRSTORS),
+    ROW("\x0f\x01\xee", ALL, RDPKRU),
+    ROW("\x0f\x01\xef", ALL, WRPKRU),
+    ROW("\x0f\x01\xe8", ALL, SERIALIZE),
+    ROW("\xf3\x0f\xc7\xf8", ALL, RDPID),
+    ROW("\x66\x0f\xae\x3f", ALL, CLFLUSHOPT),
+    ROW("\x66\x0f\xae\x37", ALL, CLWB),
+    ROW("\xf3\x0f\xae\xf0", ALL, UMONITOR),
+    ROW("\xf2\x0f\xae\xf1", ALL, UMWAIT),
+    ROW("\x66\x0f\xae\xf1", ALL, TPAUSE),
     ROW("\x0f\xc7\xf0", ALL, RDRAND),
     ROW("\x66\x0f\xc7\xf0", ALL, RDRAND),
     ROW("\x0f\xc7\xf8", ALL, RDSEED),
@@ -317,7 +333,10 @@ static void test_not_recognised(void **unused)
         ROW("\xce", LONG, UNKNOWN),                /* INTO */
         ROW("\x0f\x01\xf8", LEGACY, UNKNOWN),      /* SWAPGS */
         ROW("\x66\x0f\x01\xc1", ALL, UNKNOWN),     /* VMCALL has no prefix */
-        ROW("\xf3\x0f\xc7\xf8", ALL, UNKNOWN),     /* RDPID */
+        ROW("\x66\x0f\xae\x27", ALL, UNKNOWN),     /* XSAVE has no prefix */
+        ROW("\x0f\xae\xf0", ALL, UNKNOWN),         /* MFENCE is not XSAVEOPT */
+        ROW("\x0f\xc7\xe0", ALL, UNKNOWN),         /* XSAVEC with a register */
+        ROW("\xf2\x0f\xc7\xf8", ALL, UNKNOWN),
         ROW("\x0f\x38\x80\x07", ALL, UNKNOWN),     /* INVEPT without 66 */
         ROW("\x66\x0f\x38\x80\xc7", ALL, UNKNOWN), /* INVEPT with a register */
         ROW("\x66\x0f\x78\xc0", ALL, UNKNOWN),

@@ -120,6 +120,69 @@ static void smep_and_smap(void **state)
     fixture_free(f);
 }
 
+/* SDM volume 3A, "Protection Keys": bit 2i of the register disables data accesses, bit 2i+1 writes. Keys in bits 62:59. */
+static void protection_keys(void **state)
+{
+    struct fixture *f = fixture_4level();
+    (void)state;
+    map(f, 0x1000, 0, 0x5000 | ALL | D | 5ull << 59);
+    map(f, 0x2000, 0, 0x6000 | P | RW | D | 5ull << 59);
+    map(f, 0x3000, 0, 0x7000 | ALL | D | 4ull << 59);
+    map(f, 0x4000, 0, 0x8000 | P | US | D | 5ull << 59);
+    f->regime.pkru = 2u << 10; /* key 5: no writes */
+    f->regime.pkrs = 1u << 10; /* key 5: no access */
+    apply(f);
+    assert_int_equal(go(f, 0x1000, MMU_WRITE, USER), MMU_OK); /* CR4.PKE and CR4.PKS are 0 */
+    f->regime.cr4 |= CR4_PKE;
+    apply(f);
+    assert_int_equal(faults(f, 0x1000, MMU_WRITE, USER), PF_P | PF_U | PF_W | PF_PK);
+    assert_int_equal(faults(f, 0x1000, MMU_WRITE, SUPERVISOR), PF_P | PF_W | PF_PK); /* CR0.WP is 1 */
+    assert_int_equal(go(f, 0x1000, MMU_READ, USER), MMU_OK);
+    assert_int_equal(f->at.rights, MMU_RIGHT_READ | MMU_RIGHT_EXECUTE);
+    assert_int_equal(go(f, 0x3000, MMU_WRITE, USER), MMU_OK);
+    assert_int_equal(go(f, 0x2000, MMU_WRITE, SUPERVISOR), MMU_OK);
+    assert_int_equal(faults(f, 0x4000, MMU_WRITE, USER), PF_P | PF_U | PF_W | PF_PK); /* read-only too */
+    f->regime.pkru = 1u << 10;
+    apply(f);
+    assert_int_equal(faults(f, 0x1000, MMU_READ, USER), PF_P | PF_U | PF_PK);
+    assert_int_equal(faults(f, 0x1000, MMU_READ, SUPERVISOR), PF_P | PF_PK);
+    assert_int_equal(go(f, 0x1000, MMU_FETCH, USER), MMU_OK); /* keys say nothing of fetches */
+    assert_int_equal(f->at.rights, MMU_RIGHT_EXECUTE);
+    f->regime.pkru = 2u << 10;
+    f->regime.cr0 &= ~CR0_WP; /* then supervisor mode writes */
+    apply(f);
+    assert_int_equal(go(f, 0x1000, MMU_WRITE, SUPERVISOR), MMU_OK);
+    assert_int_equal(faults(f, 0x1000, MMU_WRITE, USER), PF_P | PF_U | PF_W | PF_PK);
+    f->regime.cr4 |= CR4_PKS;
+    apply(f);
+    assert_int_equal(faults(f, 0x2000, MMU_READ, SUPERVISOR), PF_P | PF_PK);
+    assert_int_equal(go(f, 0x2000, MMU_FETCH, SUPERVISOR), MMU_OK);
+    fixture_free(f);
+}
+
+/* A change of a register acts on what the outer cache holds, and leaves the modelled TLB as it is. */
+static void protection_keys_and_cached_translations(void **state)
+{
+    struct fixture *f = fixture_4level();
+    (void)state;
+    map(f, 0x1000, 0, 0x5000 | ALL | D | 5ull << 59);
+    f->regime.cr4 |= CR4_PKE;
+    apply(f);
+    assert_int_equal(go(f, 0x1000, MMU_WRITE, USER), MMU_OK);
+    const unsigned drops = f->full_drops, misses = f->misses, flushes = f->flushes;
+    f->regime.pkru = 2u << 10;
+    apply(f);
+    assert_int_equal(f->full_drops, drops + 1);
+    assert_int_equal(go(f, 0x1000, MMU_READ, USER), MMU_OK);
+    assert_int_equal(f->misses, misses);
+    assert_int_equal(f->flushes, flushes);
+    assert_int_equal(f->at.rights, MMU_RIGHT_READ | MMU_RIGHT_EXECUTE);
+    f->regime.pkrs = 1; /* without CR4.PKS it does not matter */
+    apply(f);
+    assert_int_equal(f->full_drops, drops + 1);
+    fixture_free(f);
+}
+
 static void accessed_and_dirty(void **state)
 {
     struct fixture *f = fixture_4level();
@@ -195,6 +258,8 @@ int main(void)
         cmocka_unit_test(rights_are_anded),
         cmocka_unit_test(write_protect),
         cmocka_unit_test(smep_and_smap),
+        cmocka_unit_test(protection_keys),
+        cmocka_unit_test(protection_keys_and_cached_translations),
         cmocka_unit_test(accessed_and_dirty),
         cmocka_unit_test(fault_sets_no_flags),
         cmocka_unit_test(rights_added_in_memory),

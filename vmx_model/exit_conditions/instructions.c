@@ -89,6 +89,10 @@ static const struct instruction_exit table[INSN_COUNT] = {
     [INSN_INVLPG]      = ON_CONDITION(INVLPG, vmx_exit_invlpg),
     [INSN_INVPCID]     = {EXITS(CONDITION, INVPCID), .condition = vmx_exit_invpcid, IN_FORMAT(MEMORY_REG2)},
     [INSN_RDTSCP]      = ON_CONDITION(RDTSCP, vmx_exit_rdtscp),
+    [INSN_UMWAIT]      = {EXITS(CONDITION, UMWAIT), .condition = vmx_exit_user_wait, .information = INFORMATION_RANDOM},
+    [INSN_TPAUSE]      = {EXITS(CONDITION, TPAUSE), .condition = vmx_exit_user_wait, .information = INFORMATION_RANDOM},
+    [INSN_XSAVES]      = {EXITS(CONDITION, XSAVES), .condition = vmx_exit_xsaves, IN_FORMAT(MEMORY)},
+    [INSN_XRSTORS]     = {EXITS(CONDITION, XRSTORS), .condition = vmx_exit_xsaves, IN_FORMAT(MEMORY)},
     [INSN_MOV_TO_CR]   = ON_CONDITION(CONTROL_REGISTER_ACCESSES, vmx_exit_mov_to_cr),
     [INSN_MOV_FROM_CR] = ON_CONDITION(CONTROL_REGISTER_ACCESSES, vmx_exit_mov_from_cr),
     [INSN_CLTS]        = ON_CONDITION(CONTROL_REGISTER_ACCESSES, vmx_exit_clts),
@@ -129,6 +133,27 @@ bool vmx_exit_rdtscp(struct vmx *vmx, const struct insn *insn, struct vm_exit *e
     (void)exit;
     return (vmx->vmcs.primary_proc_based_controls & PRIMARY_RDTSC_EXITING) &&
            (vmcs_secondary_controls(&vmx->vmcs) & SECONDARY_ENABLE_RDTSCP);
+}
+
+/* UMWAIT and TPAUSE; with "enable user wait and pause" 0 they are #UD, which the caller has raised. */
+bool vmx_exit_user_wait(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+{
+    (void)insn;
+    (void)exit;
+    return (vmx->vmcs.primary_proc_based_controls & PRIMARY_RDTSC_EXITING) &&
+           (vmcs_secondary_controls(&vmx->vmcs) & SECONDARY_ENABLE_USER_WAIT_AND_PAUSE);
+}
+
+/* XSAVES and XRSTORS: a component that is asked for, enabled in IA32_XSS and named in the XSS-exiting bitmap.
+ * With "enable XSAVES/XRSTORS" 0 they are #UD, which the caller has raised. */
+bool vmx_exit_xsaves(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+{
+    const uint64_t *gpr = vmx->state->gpr;
+    const uint64_t mask = gpr[GPR_RDX] << 32 | (uint32_t)gpr[GPR_RAX];
+    (void)insn;
+    (void)exit;
+    return (vmcs_secondary_controls(&vmx->vmcs) & SECONDARY_ENABLE_XSAVES_XRSTORS) &&
+           (mask & vmx->state->msr.xss & vmx->vmcs.xss_exiting_bitmap);
 }
 
 /* SDM table "Exit Qualification for MOV DR". */

@@ -35,6 +35,21 @@ static const struct execute_row table[INSN_COUNT] = {
     [INSN_INVPCID]     = {execute_invpcid,     check_invpcid,    WITH(INVPCID),  COST(invlpg, INVPCID),             PRIVILEGED},
     [INSN_XSETBV]      = {execute_xsetbv,      check_xsave,      WITH(XSAVE),    COST(system_instruction, SYSTEM), PRIVILEGED},
     [INSN_XGETBV]      = {execute_xgetbv,      check_xsave,      WITH(XSAVE),    COST(system_instruction, SYSTEM), 0},
+    [INSN_XSAVE]       = {execute_xsave,       check_xsave,      WITH(XSAVE),    COST(system_instruction, SYSTEM), 0},
+    [INSN_XRSTOR]      = {execute_xrstor,      check_xsave,      WITH(XSAVE),    COST(system_instruction, SYSTEM), 0},
+    [INSN_XSAVEOPT]    = {execute_xsaveopt,    check_xsave,      WITH(XSAVEOPT), COST(system_instruction, SYSTEM), 0},
+    [INSN_XSAVEC]      = {execute_xsavec,      check_xsave,      WITH(XSAVEC),   COST(system_instruction, SYSTEM), 0},
+    [INSN_XSAVES]      = {execute_xsaves,      check_xsaves,     WITH(XSAVES),   COST(system_instruction, SYSTEM), PRIVILEGED},
+    [INSN_XRSTORS]     = {execute_xrstors,     check_xsaves,     WITH(XSAVES),   COST(system_instruction, SYSTEM), PRIVILEGED},
+    [INSN_RDPID]       = {execute_rdpid,       check_rdpid,      WITH(RDPID),    COST(system_instruction, SYSTEM), 0},
+    [INSN_CLFLUSHOPT]  = {execute_cache_line,  NULL,             WITH(CLFLUSHOPT), COST(system_instruction, SYSTEM), 0},
+    [INSN_CLWB]        = {execute_cache_line,  NULL,             WITH(CLWB),     COST(system_instruction, SYSTEM), 0},
+    [INSN_SERIALIZE]   = {execute_serialize,   NULL,             WITH(SERIALIZE), COST(system_instruction, SYSTEM), 0},
+    [INSN_UMONITOR]    = {execute_umonitor,    check_user_wait,  WITH(WAITPKG),  COST(system_instruction, SYSTEM), 0},
+    [INSN_UMWAIT]      = {execute_user_wait,   check_user_wait,  WITH(WAITPKG),  COST(system_instruction, SYSTEM), 0},
+    [INSN_TPAUSE]      = {execute_user_wait,   check_user_wait,  WITH(WAITPKG),  COST(system_instruction, SYSTEM), 0},
+    [INSN_RDPKRU]      = {execute_rdpkru,      check_pke,        WITH(PKU),      COST(system_instruction, SYSTEM), 0},
+    [INSN_WRPKRU]      = {execute_wrpkru,      check_pke,        WITH(PKU),      COST(system_instruction, SYSTEM), 0},
     [INSN_MOV_TO_CR]   = {execute_mov_to_cr,   check_mov_cr,     0,              COST(mov_cr, MOV_CR),             PRIVILEGED},
     [INSN_MOV_FROM_CR] = {execute_mov_from_cr, check_mov_cr,     0,              COST(system_instruction, SYSTEM), PRIVILEGED},
     [INSN_CLTS]        = {execute_clts,        NULL,             0,              COST(system_instruction, SYSTEM), PRIVILEGED},
@@ -81,7 +96,7 @@ static const struct execute_row table[INSN_COUNT] = {
     [INSN_CALL_FAR] = {execute_far_transfer, NULL, 0, COST(system_instruction, FAR_TRANSFER), 0},
     [INSN_JMP_FAR]  = {execute_far_transfer, NULL, 0, COST(system_instruction, FAR_TRANSFER), 0},
     [INSN_RET_FAR]  = {execute_far_transfer, NULL, 0, COST(system_instruction, FAR_TRANSFER), 0},
-    /* CR4.SMXE cannot be set: #UD before anything else. With RSM (no SMM), XSAVES and XRSTORS (no XSAVE), UD0 to UD2 and
+    /* CR4.SMXE cannot be set: #UD before anything else. With RSM (no SMM), UD0 to UD2 and
      * INSN_UNKNOWN they have no row: #UD. */
 };
 /* clang-format on */

@@ -66,7 +66,13 @@ execute_check check_monitor;
 execute_effect execute_cache, execute_invlpg, execute_invpcid;
 execute_check check_invpcid;
 execute_effect execute_xsetbv, execute_xgetbv;
-execute_check check_xsave;
+execute_check check_xsave, check_xsaves;
+execute_effect execute_xsave, execute_xsaveopt, execute_xsavec, execute_xsaves, execute_xrstor,
+    execute_xrstors;
+execute_effect execute_rdpid, execute_cache_line, execute_serialize, execute_umonitor, execute_user_wait;
+execute_check check_rdpid, check_user_wait;
+execute_effect execute_rdpkru, execute_wrpkru;
+execute_check check_pke;
 execute_check check_mov_cr, check_mov_dr, check_lmsw;
 execute_effect execute_mov_to_cr, execute_mov_from_cr, execute_clts, execute_lmsw, execute_smsw;
 execute_effect execute_mov_to_dr, execute_mov_from_dr;

@@ -1,6 +1,8 @@
-/* halt.c: HLT, PAUSE, MONITOR, MWAIT. Source: SDM volume 2, the pages of that name. */
+/* halt.c: HLT, PAUSE, MONITOR, MWAIT, UMONITOR, UMWAIT, TPAUSE, CLFLUSHOPT, CLWB. Source: SDM volume 2, the
+ * pages of that name. */
 #include "sim/cpu/execute/execute.h"
 #include "sim/cpu/msr.h"
+#include "vmx_model/effective_controls.h"
 
 struct cpu_outcome execute_hlt(struct cpu *cpu, const struct insn *insn)
 {
@@ -24,23 +26,36 @@ bool check_monitor(struct cpu *cpu, const struct insn *insn, struct cpu_outcome 
     return cpu->state.msr.misc_enable & MISC_ENABLE_MONITOR && cpu_cpl(&cpu->state) == 0;
 }
 
-/* ECX holds extensions, of which there are none. The address is checked as a load of a byte. */
-struct cpu_outcome execute_monitor(struct cpu *cpu, const struct insn *insn)
+/* The address (the low bits of a register) as a load of a byte sees it. */
+static struct cpu_outcome touch(struct cpu *cpu, const struct insn *insn, uint64_t offset)
 {
     struct cpu_state *state = &cpu->state;
-    const struct mmu_mode mode = {.smap_ignored = (state->rflags & RFLAGS_AC) != 0};
+    const bool user = cpu_cpl(state) == 3;
+    const struct mmu_mode mode = {.user = user, .smap_ignored = !user && state->rflags & RFLAGS_AC};
     struct mmu_translation translation;
     struct mmu_fault fault;
     struct cpu_outcome outcome;
     uint64_t linear;
 
-    if (state->gpr[GPR_RCX] & (insn->mode_bits == 64 ? UINT64_MAX : UINT32_MAX))
-        return general_protection();
-    if (!seg_linear_address(state, (enum cpu_segment_index)insn->segment,
-                            operand_gpr(cpu, GPR_RAX, insn->address_bits), 1, MMU_READ, &linear, &outcome))
+    if (!seg_linear_address(state, (enum cpu_segment_index)insn->segment, offset, 1, MMU_READ, &linear,
+                            &outcome))
         return outcome;
     enum mmu_status status = mmu_translate(&cpu->mmu, linear, MMU_READ, mode, &translation, &fault);
     return status == MMU_OK ? done() : mmu_fault_outcome(status, &fault);
+}
+
+/* ECX holds extensions, of which there are none. The address is checked as a load of a byte. */
+struct cpu_outcome execute_monitor(struct cpu *cpu, const struct insn *insn)
+{
+    if (cpu->state.gpr[GPR_RCX] & (insn->mode_bits == 64 ? UINT64_MAX : UINT32_MAX))
+        return general_protection();
+    return touch(cpu, insn, operand_gpr(cpu, GPR_RAX, insn->address_bits));
+}
+
+/* CLFLUSHOPT and CLWB: checked as a load of a byte. No cache is modelled: memory holds everything. */
+struct cpu_outcome execute_cache_line(struct cpu *cpu, const struct insn *insn)
+{
+    return touch(cpu, insn, seg_effective_address(&cpu->state, insn));
 }
 
 /* The wait may end at any time ("implementation-dependent events"): here it ends at once, which needs no
@@ -48,4 +63,31 @@ struct cpu_outcome execute_monitor(struct cpu *cpu, const struct insn *insn)
 struct cpu_outcome execute_mwait(struct cpu *cpu, const struct insn *insn)
 {
     return (uint32_t)cpu->state.gpr[GPR_RCX] ? general_protection() : execute_pause(cpu, insn);
+}
+
+/* UMONITOR, UMWAIT, TPAUSE. SDM volume 3C, "Changes to Instruction Behavior in VMX Non-Root Operation": #UD
+ * with "enable user wait and pause" 0. With CR4.TSD the two that wait want CPL 0. */
+bool check_user_wait(struct cpu *cpu, const struct insn *insn, struct cpu_outcome *outcome)
+{
+    *outcome = undefined_opcode();
+    if (cpu->vmx.non_root &&
+        !(vmcs_secondary_controls(&cpu->vmx.vmcs) & SECONDARY_ENABLE_USER_WAIT_AND_PAUSE))
+        return false;
+    *outcome = general_protection();
+    return insn->id == INSN_UMONITOR || !(cpu->state.cr4 & CR4_TSD) || cpu_cpl(&cpu->state) == 0;
+}
+
+struct cpu_outcome execute_umonitor(struct cpu *cpu, const struct insn *insn)
+{
+    return touch(cpu, insn, operand_gpr(cpu, insn->rm, insn->address_bits));
+}
+
+/* UMWAIT and TPAUSE may end for reasons of the implementation's own, as MWAIT may: they end at once. CF would
+ * say that the limit of IA32_UMWAIT_CONTROL ended the wait. */
+struct cpu_outcome execute_user_wait(struct cpu *cpu, const struct insn *insn)
+{
+    if (operand_gpr(cpu, insn->rm, 32) & ~1ull)
+        return general_protection();
+    cpu->state.rflags &= ~RFLAGS_ARITHMETIC;
+    return done();
 }

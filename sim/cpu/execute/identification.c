@@ -1,5 +1,5 @@
-/* identification.c: CPUID, RDTSC, RDTSCP, RDPMC, RDRAND, RDSEED. Source: SDM volume 2, the pages of that
- * name. */
+/* identification.c: CPUID, RDTSC, RDTSCP, RDPID, RDPMC, RDRAND, RDSEED, SERIALIZE. Source: SDM volume 2, the
+ * pages of that name. */
 #include "sim/cpu/execute/execute.h"
 #include "sim/cpu/random.h"
 #include "vmx_model/effective_controls.h"
@@ -47,6 +47,28 @@ struct cpu_outcome execute_rdtscp(struct cpu *cpu, const struct insn *insn)
 {
     execute_rdtsc(cpu, insn);
     cpu->state.gpr[GPR_RCX] = (uint32_t)cpu->state.msr.tsc_aux;
+    return done();
+}
+
+/* SDM volume 3C, "Changes to Instruction Behavior in VMX Non-Root Operation": #UD with "enable RDTSCP" 0. */
+bool check_rdpid(struct cpu *cpu, const struct insn *insn, struct cpu_outcome *outcome)
+{
+    (void)insn;
+    *outcome = undefined_opcode();
+    return !cpu->vmx.non_root || vmcs_secondary_controls(&cpu->vmx.vmcs) & SECONDARY_ENABLE_RDTSCP;
+}
+
+struct cpu_outcome execute_rdpid(struct cpu *cpu, const struct insn *insn)
+{
+    operand_set_gpr(cpu, insn->rm, insn->operand_bits, (uint32_t)cpu->state.msr.tsc_aux);
+    return done();
+}
+
+/* Everything is in order and complete at each trap. */
+struct cpu_outcome execute_serialize(struct cpu *cpu, const struct insn *insn)
+{
+    (void)cpu;
+    (void)insn;
     return done();
 }
 

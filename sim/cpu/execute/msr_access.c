@@ -1,9 +1,9 @@
-/* msr_access.c: RDMSR, WRMSR, XGETBV, XSETBV. Source: SDM volume 2, the pages of that name. */
+/* msr_access.c: RDMSR, WRMSR, XGETBV, XSETBV, RDPKRU, WRPKRU. Source: SDM volume 2, the pages of that name.
+ */
 #include "sim/cpu/execute/execute.h"
+#include "sim/cpu/features.h"
 #include "sim/cpu/msr.h"
-
-#define XCR0_X87 1u
-#define XCR0_SSE 2u
+#include "sim/cpu/xstate.h"
 
 struct cpu_outcome execute_rdmsr(struct cpu *cpu, const struct insn *insn)
 {
@@ -34,25 +34,56 @@ bool check_xsave(struct cpu *cpu, const struct insn *insn, struct cpu_outcome *o
     return (cpu->state.cr4 & CR4_OSXSAVE) != 0;
 }
 
+/* ECX 1, with XGETBV with ECX = 1 in CPUID: XCR0 and XINUSE. */
 struct cpu_outcome execute_xgetbv(struct cpu *cpu, const struct insn *insn)
 {
+    const uint32_t index = (uint32_t)cpu->state.gpr[GPR_RCX];
+    struct fpu_state fpu;
+
     (void)insn;
-    if ((uint32_t)cpu->state.gpr[GPR_RCX] != 0)
+    if (index > 1 || (index == 1 && !cpu_has_feature(cpu->profile, FEATURE_XGETBV_1)))
         return general_protection();
-    operand_set_edx_eax(cpu, cpu->state.xcr0);
+    uint64_t value = cpu->state.xcr0;
+    if (index == 1) {
+        cpu->fpu.read(cpu->fpu.opaque, &fpu);
+        value &= xstate_in_use(cpu, &fpu);
+    }
+    operand_set_edx_eax(cpu, value);
     return done();
 }
 
-/* SDM volume 1, "Enabling the XSAVE Feature Set and XSAVE-Enabled Features": bit 0 must be 1; only x87 and
- * SSE state exist. */
 struct cpu_outcome execute_xsetbv(struct cpu *cpu, const struct insn *insn)
 {
     uint64_t value = operand_edx_eax(cpu);
 
     (void)insn;
-    if ((uint32_t)cpu->state.gpr[GPR_RCX] != 0 || !(value & XCR0_X87) ||
-        value & ~(uint64_t)(XCR0_X87 | XCR0_SSE))
+    if ((uint32_t)cpu->state.gpr[GPR_RCX] != 0 || !xstate_xcr0_valid(cpu->profile, value))
         return general_protection();
     cpu->state.xcr0 = value;
+    return done();
+}
+
+bool check_pke(struct cpu *cpu, const struct insn *insn, struct cpu_outcome *outcome)
+{
+    (void)insn;
+    *outcome = undefined_opcode();
+    return (cpu->state.cr4 & CR4_PKE) != 0;
+}
+
+struct cpu_outcome execute_rdpkru(struct cpu *cpu, const struct insn *insn)
+{
+    (void)insn;
+    if ((uint32_t)cpu->state.gpr[GPR_RCX] != 0)
+        return general_protection();
+    operand_set_edx_eax(cpu, cpu->state.pkru);
+    return done();
+}
+
+struct cpu_outcome execute_wrpkru(struct cpu *cpu, const struct insn *insn)
+{
+    (void)insn;
+    if ((uint32_t)cpu->state.gpr[GPR_RCX] != 0 || (uint32_t)cpu->state.gpr[GPR_RDX] != 0)
+        return general_protection();
+    cpu_write_pkru(cpu, (uint32_t)cpu->state.gpr[GPR_RAX]);
     return done();
 }

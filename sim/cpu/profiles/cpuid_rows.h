@@ -2,7 +2,7 @@
  * cpuid_rows.h: bits and rows of CPUID that profiles share.
  *
  * Source: SDM volume 2, "CPUID". What is not here is in the profile itself. Bits are named only for what the
- * core executes (libunicorn 2.1.1: no AVX, no XSAVE in use, no PMU) or the model does.
+ * core executes (libunicorn 2.1.1: no AVX, no PMU) or the model does.
  */
 #ifndef VTSIM_SIM_CPU_CPUID_ROWS_H
 #define VTSIM_SIM_CPU_CPUID_ROWS_H
@@ -26,17 +26,18 @@
 #define CPUID1_POPCNT (1u << 23)
 #define CPUID1_TSC_DEADLINE (1u << 24)
 #define CPUID1_AES (1u << 25)
+#define CPUID1_XSAVE (1u << 26)
 #define CPUID1_RDRAND (1u << 30)
 
 /* What each generation has of them. */
-#define CPUID1_PRESCOTT                                                                                      \
-    (CPUID1_SSE3 | CPUID1_MONITOR | CPUID1_VMX | CPUID1_EIST | CPUID1_CX16 | CPUID1_XTPR)
+#define CPUID1_PRESCOTT (CPUID1_SSE3 | CPUID1_MONITOR | CPUID1_VMX | CPUID1_EIST | CPUID1_CX16 | CPUID1_XTPR)
 #define CPUID1_MEROM (CPUID1_PRESCOTT | CPUID1_SSSE3)
 #define CPUID1_PENRYN (CPUID1_MEROM | CPUID1_SSE4_1)
 #define CPUID1_NEHALEM (CPUID1_PENRYN | CPUID1_SSE4_2 | CPUID1_POPCNT)
 #define CPUID1_WESTMERE (CPUID1_NEHALEM | CPUID1_PCLMULQDQ | CPUID1_AES | CPUID1_PCID)
-#define CPUID1_SANDYBRIDGE (CPUID1_WESTMERE | CPUID1_X2APIC | CPUID1_TSC_DEADLINE)
-#define CPUID1_HASWELL (CPUID1_SANDYBRIDGE | CPUID1_MOVBE | CPUID1_RDRAND)
+#define CPUID1_SANDYBRIDGE (CPUID1_WESTMERE | CPUID1_X2APIC | CPUID1_TSC_DEADLINE | CPUID1_XSAVE)
+#define CPUID1_IVYBRIDGE (CPUID1_SANDYBRIDGE | CPUID1_RDRAND)
+#define CPUID1_HASWELL (CPUID1_IVYBRIDGE | CPUID1_MOVBE)
 
 /* Leaf 1, EDX, the same in all: FPU VME DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE-36 CLFSH
  * MMX FXSR SSE SSE2. */
@@ -49,6 +50,25 @@
 #define CPUID_EXTENDED_LAHF (1u << 0)
 #define CPUID_EXTENDED_LZCNT (1u << 5)
 #define CPUID_EXTENDED_PREFETCHW (1u << 8)
+
+/* Leaf 0DH, subleaf 1, EAX: what there is of the XSAVE feature set; the rest of the leaf is computed
+ * (xstate.h). */
+#define XSAVE_HAS_OPT (1u << 0)
+#define XSAVE_HAS_COMPACTION (1u << 1)
+#define XSAVE_HAS_XGETBV_1 (1u << 2)
+#define XSAVE_HAS_SUPERVISOR (1u << 3)
+#define XSAVE_HAS_ALL (XSAVE_HAS_OPT | XSAVE_HAS_COMPACTION | XSAVE_HAS_XGETBV_1 | XSAVE_HAS_SUPERVISOR)
+#define ROW_XSAVE(features)                                                                                  \
+    {                                                                                                        \
+        0xd, 1, features, 0, 0, 0                                                                            \
+    }
+
+/* Leaf 18H: a second-level TLB that all but 1-GByte pages share, and one for 1-GByte pages. */
+#define ROW_SHARED_TLBS(sets, ways, sets_1g, ways_1g)                                                        \
+    {0x18, 0, 1, (ways) << 16 | 7u, sets, 2u << 5 | 3u},                                                     \
+    {                                                                                                        \
+        0x18, 1, 0, (ways_1g) << 16 | 8u, sets_1g, 2u << 5 | 3u                                              \
+    }
 
 /* "GenuineIntel" */
 #define ROW_VENDOR(highest_leaf)                                                                             \
@@ -111,6 +131,11 @@
 #define ROW_INVARIANT_TSC                                                                                    \
     {                                                                                                        \
         0x80000007, CPUID_ANY_SUBLEAF, 0, 0, 0, 0x100                                                        \
+    }
+/* EBX bit 9: WBNOINVD. */
+#define ROW_ADDRESS_WIDTHS_WBNOINVD(physical, linear)                                                        \
+    {                                                                                                        \
+        0x80000008, CPUID_ANY_SUBLEAF, (linear) << 8 | (physical), 1u << 9, 0, 0                             \
     }
 #define ROW_ADDRESS_WIDTHS(physical, linear)                                                                 \
     {                                                                                                        \

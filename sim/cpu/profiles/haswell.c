@@ -24,6 +24,7 @@ static const struct cpuid_leaf cpuid[] = {
     ROW_POWER,
     {0x7, 0, 0, 0x0000078b, 0, 0}, /* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID */
     ROWS_TOPOLOGY,
+    ROW_XSAVE(XSAVE_HAS_OPT),
     ROW_EXTENDED,
     ROW_EXTENDED_FEATURES(CPUID_EXTENDED_LAHF | CPUID_EXTENDED_LZCNT, CPUID_EXTENDED_EDX | CPUID_EXTENDED_RDTSCP | CPUID_EXTENDED_PAGE_1G),
     ROW_BRAND('h', 'a', 's', 'w', 'e', 'l', 'l', 0, 0, 0),
@@ -61,8 +62,8 @@ const struct cpu_profile profile_haswell = {
             .cr0_fixed1 = VMX_CR0_FIXED1,
             .cr4_fixed0 = VMX_CR4_FIXED0,
             .cr4_fixed1 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |
-                          CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_VMXE | CR4_PCIDE | CR4_FSGSBASE |
-                          CR4_SMEP,
+                          CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_VMXE | CR4_PCIDE | CR4_OSXSAVE |
+                          CR4_FSGSBASE | CR4_SMEP,
             .vmcs_enum = 0x2e, /* index 23: VMX-preemption timer value */
             .ept_vpid_cap = MODELLED_EPT_VPID | EPT_CAP_PAGE_1G | EPT_CAP_ACCESSED_AND_DIRTY,
         },

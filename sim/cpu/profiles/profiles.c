@@ -5,8 +5,9 @@
 
 /* Oldest generation first. */
 static const struct cpu_profile *const profiles[] = {
-    &profile_prescott, &profile_merom,       &profile_penryn,  &profile_nehalem,
-    &profile_westmere, &profile_sandybridge, &profile_haswell, &profile_skylake};
+    &profile_prescott,  &profile_merom,       &profile_penryn,         &profile_nehalem,
+    &profile_westmere,  &profile_sandybridge, &profile_ivybridge,      &profile_haswell,
+    &profile_broadwell, &profile_skylake,     &profile_icelake_server, &profile_sapphirerapids};
 
 const struct cpu_profile *cpu_profile_at(size_t index)
 {

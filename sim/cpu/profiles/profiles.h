@@ -10,7 +10,11 @@ extern const struct cpu_profile profile_penryn;
 extern const struct cpu_profile profile_nehalem;
 extern const struct cpu_profile profile_westmere;
 extern const struct cpu_profile profile_sandybridge;
+extern const struct cpu_profile profile_ivybridge;
 extern const struct cpu_profile profile_haswell;
+extern const struct cpu_profile profile_broadwell;
 extern const struct cpu_profile profile_skylake;
+extern const struct cpu_profile profile_icelake_server;
+extern const struct cpu_profile profile_sapphirerapids;
 
 #endif

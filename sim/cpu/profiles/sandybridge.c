@@ -22,6 +22,7 @@ static const struct cpuid_leaf cpuid[] = {
     ROW_MONITOR,
     ROW_POWER,
     ROWS_TOPOLOGY,
+    ROW_XSAVE(XSAVE_HAS_OPT),
     ROW_EXTENDED,
     ROW_EXTENDED_FEATURES(CPUID_EXTENDED_LAHF, CPUID_EXTENDED_EDX | CPUID_EXTENDED_RDTSCP | CPUID_EXTENDED_PAGE_1G),
     ROW_BRAND('s', 'a', 'n', 'd', 'y', 'b', 'r', 'i', 'd', 'g'),
@@ -55,7 +56,7 @@ const struct cpu_profile profile_sandybridge = {
             .cr0_fixed1 = VMX_CR0_FIXED1,
             .cr4_fixed0 = VMX_CR4_FIXED0,
             .cr4_fixed1 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |
-                          CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_VMXE | CR4_PCIDE,
+                          CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_VMXE | CR4_PCIDE | CR4_OSXSAVE,
             .vmcs_enum = 0x2e, /* index 23: VMX-preemption timer value */
             .ept_vpid_cap = MODELLED_EPT_VPID | EPT_CAP_PAGE_1G,
         },

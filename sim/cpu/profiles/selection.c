@@ -41,17 +41,18 @@ static const struct removable {
 #define REMOVABLES (sizeof removables / sizeof removables[0])
 #define LINEAR_BITS_SHIFT 8 /* CPUID.80000008H:EAX[15:8] */
 
-static struct cpuid_leaf *leaf_of(struct cpu_selection *selection, uint32_t leaf)
+static struct cpuid_leaf *leaf_of(struct cpu_selection *selection, uint32_t leaf, uint32_t subleaf)
 {
     for (size_t i = 0; i < selection->profile.cpuid_count; i++)
-        if (selection->cpuid[i].leaf == leaf)
+        if (selection->cpuid[i].leaf == leaf &&
+            (selection->cpuid[i].subleaf == CPUID_ANY_SUBLEAF || selection->cpuid[i].subleaf == subleaf))
             return &selection->cpuid[i];
     return NULL;
 }
 
 static void set_linear_address_bits(struct cpu_selection *selection, uint8_t bits)
 {
-    struct cpuid_leaf *widths = leaf_of(selection, 0x80000008);
+    struct cpuid_leaf *widths = leaf_of(selection, 0x80000008, 0);
     selection->profile.linear_address_bits = bits;
     if (widths)
         widths->eax = (widths->eax & ~(0xffu << LINEAR_BITS_SHIFT)) | (uint32_t)bits << LINEAR_BITS_SHIFT;
@@ -60,7 +61,7 @@ static void set_linear_address_bits(struct cpu_selection *selection, uint8_t bit
 static void clear_cpuid_bit(struct cpu_selection *selection, enum cpu_feature feature)
 {
     const struct cpuid_bit bit = cpu_feature_bit(feature);
-    struct cpuid_leaf *row = leaf_of(selection, bit.leaf);
+    struct cpuid_leaf *row = leaf_of(selection, bit.leaf, bit.subleaf);
     uint32_t *const registers[4] = {&row->eax, &row->ebx, &row->ecx, &row->edx};
     *registers[bit.reg] &= ~(1u << bit.bit);
 }

@@ -1,7 +1,7 @@
 /*
  * skylake.c: a client processor of the Skylake generation (family 6, model 5EH), as far as vtsim models it.
  *
- * CPUID bits are set only for what the core executes (libunicorn 2.1.1: no AVX, no XSAVE in use, no MPX, no
+ * CPUID bits are set only for what the core executes (libunicorn 2.1.1: no AVX, no MPX, no
  * PMU) or the model does. Costs and geometry have their sources beside them; what no publication gives is
  * "assumed".
  *
@@ -28,6 +28,7 @@ static const struct cpuid_leaf cpuid[] = {
     /* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID RDSEED ADX SMAP; ECX: LA57. CLFLUSHOPT is not offered: the core lacks it */
     {0x7, 0, 0, 0x001c078b, 0x00010000, 0},
     ROWS_TOPOLOGY,
+    ROW_XSAVE(XSAVE_HAS_ALL),
     ROW_EXTENDED,
     ROW_EXTENDED_FEATURES(CPUID_EXTENDED_LAHF | CPUID_EXTENDED_LZCNT | CPUID_EXTENDED_PREFETCHW,
                           CPUID_EXTENDED_EDX | CPUID_EXTENDED_PAGE_1G | CPUID_EXTENDED_RDTSCP),
@@ -61,7 +62,8 @@ const struct cpu_profile profile_skylake = {
             MODELLED_CONTROL_MSRS,
             .procbased_ctls2 = CONTROL_MSR_SECONDARY(MODELLED_SECONDARY | SECONDARY_UNRESTRICTED_GUEST |
                                                      SECONDARY_RDRAND_EXITING | SECONDARY_ENABLE_INVPCID |
-                                                     SECONDARY_RDSEED_EXITING | BROADWELL_ADDED_SECONDARY),
+                                                     SECONDARY_RDSEED_EXITING | BROADWELL_ADDED_SECONDARY |
+                                                     SKYLAKE_ADDED_SECONDARY),
             /* preemption timer at TSC / 2^7 (assumed); four CR3 targets; lists of 512 MSRs */
             .misc = 7 | VMX_MISC_STORES_LMA | VMX_MISC_ACTIVITY_HLT | 4ull << VMX_MISC_CR3_TARGETS_SHIFT |
                     VMX_MISC_VMWRITE_ALL | VMX_MISC_INJECT_LENGTH_0,
@@ -70,7 +72,7 @@ const struct cpu_profile profile_skylake = {
             .cr4_fixed0 = VMX_CR4_FIXED0,
             .cr4_fixed1 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |
                           CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_VMXE | CR4_FSGSBASE | CR4_PCIDE |
-                          CR4_SMEP | CR4_SMAP | CR4_LA57,
+                          CR4_OSXSAVE | CR4_SMEP | CR4_SMAP | CR4_LA57,
             .vmcs_enum = 0x2e, /* index 23: VMX-preemption timer value */
             .ept_vpid_cap = MODELLED_EPT_VPID | EPT_CAP_PAGE_1G | EPT_CAP_ACCESSED_AND_DIRTY,
         },

@@ -53,6 +53,8 @@
 
 /* Secondary controls that a later generation added. */
 #define BROADWELL_ADDED_SECONDARY SECONDARY_ENABLE_PML
+#define SKYLAKE_ADDED_SECONDARY SECONDARY_ENABLE_XSAVES_XRSTORS
+#define SAPPHIRERAPIDS_ADDED_SECONDARY SECONDARY_ENABLE_USER_WAIT_AND_PAUSE
 
 /* What the first processors with VT-x had of these (2005): no virtual NMIs, MSR bitmaps or secondary
  * controls; of the state that came later (IA32_PAT, IA32_EFER, the VMX-preemption timer) nothing is saved or

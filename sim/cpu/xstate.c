@@ -1,0 +1,181 @@
+/* xstate.c: see xstate.h. */
+#include "sim/cpu/xstate.h"
+
+#include <string.h>
+
+#include "sim/cpu/features.h"
+
+static bool has_pku(const struct cpu_profile *profile)
+{
+    return cpu_has_feature(profile, FEATURE_PKU);
+}
+
+static bool pkru_in_use(const struct cpu *cpu)
+{
+    return cpu->state.pkru != 0;
+}
+
+/* Bytes 3:0 are PKRU, bytes 7:4 are not used: SDM volume 1, "PKRU State". */
+static void save_pkru(const struct cpu *cpu, uint8_t *to)
+{
+    const uint64_t value = cpu->state.pkru;
+
+    memcpy(to, &value, sizeof(value));
+}
+
+static bool load_pkru(struct cpu *cpu, const uint8_t *from)
+{
+    uint32_t value;
+
+    memcpy(&value, from, sizeof(value));
+    cpu_write_pkru(cpu, value);
+    return true;
+}
+
+/* By bit. The offset is that of the processors that have the component; none needs an alignment of its own.
+ */
+static const struct xstate_component components[] = {
+    {9, false, 8, 2688, has_pku, pkru_in_use, save_pkru, load_pkru},
+};
+
+#define COMPONENTS (sizeof(components) / sizeof(components[0]))
+
+const struct xstate_component *xstate_component_at(size_t index)
+{
+    return index < COMPONENTS ? &components[index] : NULL;
+}
+
+static uint64_t present(const struct cpu_profile *profile, bool supervisor)
+{
+    uint64_t bits = 0;
+
+    for (size_t i = 0; i < COMPONENTS; i++)
+        if (components[i].supervisor == supervisor && components[i].present(profile))
+            bits |= 1ull << components[i].bit;
+    return bits;
+}
+
+uint64_t xstate_user(const struct cpu_profile *profile)
+{
+    return cpu_has_feature(profile, FEATURE_XSAVE) ? XSTATE_X87 | XSTATE_SSE | present(profile, false) : 0;
+}
+
+uint64_t xstate_supervisor(const struct cpu_profile *profile)
+{
+    return cpu_has_feature(profile, FEATURE_XSAVES) ? present(profile, true) : 0;
+}
+
+bool xstate_xcr0_valid(const struct cpu_profile *profile, uint64_t value)
+{
+    return value & XSTATE_X87 && !(value & ~xstate_user(profile));
+}
+
+uint32_t xstate_offset(const struct xstate_component *component, uint64_t format)
+{
+    uint32_t offset = XSAVE_EXTENDED;
+
+    if (!(format & XSTATE_COMPACTED))
+        return component->offset;
+    for (size_t i = 0; i < COMPONENTS && components[i].bit < component->bit; i++)
+        if (format >> components[i].bit & 1)
+            offset += components[i].size;
+    return offset;
+}
+
+uint32_t xstate_area_size(uint64_t bits, bool compacted)
+{
+    uint32_t end = XSAVE_EXTENDED;
+
+    for (size_t i = 0; i < COMPONENTS; i++) {
+        if (!(bits >> components[i].bit & 1))
+            continue;
+        uint32_t last =
+            xstate_offset(&components[i], compacted ? bits | XSTATE_COMPACTED : 0) + components[i].size;
+        end = last > end ? last : end;
+    }
+    return end;
+}
+
+static bool all_zero(const void *bytes, size_t size)
+{
+    const uint8_t *at = bytes;
+
+    for (size_t i = 0; i < size; i++)
+        if (at[i])
+            return false;
+    return true;
+}
+
+static bool x87_in_use(const struct fpu_state *fpu)
+{
+    return fpu->control != FPU_CONTROL_INITIAL || fpu->status || fpu->valid || fpu->instruction_pointer ||
+           fpu->data_pointer || fpu->instruction_selector || fpu->data_selector ||
+           !all_zero(fpu->st, sizeof(fpu->st));
+}
+
+/* Of the registers, those that the mode has: XINUSE[1] says nothing of MXCSR. */
+static bool sse_in_use(const struct cpu_state *state, const struct fpu_state *fpu)
+{
+    return !all_zero(fpu->xmm, sizeof(fpu->xmm[0]) * (cpu_64bit_mode(state) ? 16 : 8));
+}
+
+uint64_t xstate_in_use(const struct cpu *cpu, const struct fpu_state *fpu)
+{
+    uint64_t bits = (x87_in_use(fpu) ? XSTATE_X87 : 0) | (sse_in_use(&cpu->state, fpu) ? XSTATE_SSE : 0);
+
+    for (size_t i = 0; i < COMPONENTS; i++)
+        if (components[i].present(cpu->profile) && components[i].in_use(cpu))
+            bits |= 1ull << components[i].bit;
+    return bits;
+}
+
+static void cpuid_component(const struct cpu_profile *profile, uint32_t subleaf, uint32_t out[4])
+{
+    for (size_t i = 0; i < COMPONENTS; i++) {
+        const struct xstate_component *c = &components[i];
+        uint64_t there = c->supervisor ? xstate_supervisor(profile) : xstate_user(profile);
+        if (c->bit != subleaf || !(there >> c->bit & 1))
+            continue;
+        out[CPUID_EAX] = c->size;
+        out[CPUID_EBX] = c->offset;
+        out[CPUID_ECX] = c->supervisor;
+    }
+}
+
+/* SDM volume 2, "CPUID", "Processor Extended State Enumeration Main Leaf" and sub-leaves. The second
+ * subleaf's size and IA32_XSS bits are reported with XSAVEC and XSAVES alone. */
+void xstate_cpuid(const struct cpu *cpu, uint32_t subleaf, uint32_t out[4])
+{
+    const struct cpu_profile *profile = cpu->profile;
+    const uint64_t user = xstate_user(profile), supervisor = xstate_supervisor(profile);
+
+    if (!user)
+        return;
+    if (subleaf == 0) {
+        out[CPUID_EAX] = (uint32_t)user;
+        out[CPUID_EBX] = xstate_area_size(cpu->state.xcr0, false);
+        out[CPUID_ECX] = xstate_area_size(user, false);
+        out[CPUID_EDX] = (uint32_t)(user >> 32);
+    } else if (subleaf == 1) {
+        if (cpu_has_feature(profile, FEATURE_XSAVEC) || cpu_has_feature(profile, FEATURE_XSAVES))
+            out[CPUID_EBX] = xstate_area_size(cpu->state.xcr0 | cpu->state.msr.xss, true);
+        out[CPUID_ECX] = (uint32_t)supervisor;
+        out[CPUID_EDX] = (uint32_t)(supervisor >> 32);
+    } else {
+        cpuid_component(profile, subleaf, out);
+    }
+}
+
+void xstate_initial_x87(struct fpu_state *fpu)
+{
+    fpu->control = FPU_CONTROL_INITIAL;
+    fpu->status = fpu->opcode = fpu->instruction_selector = fpu->data_selector = 0;
+    fpu->instruction_pointer = fpu->data_pointer = 0;
+    fpu->valid = 0;
+    memset(fpu->st, 0, sizeof(fpu->st));
+}
+
+void xstate_initial_sse(struct fpu_state *fpu, unsigned registers)
+{
+    memset(fpu->xmm, 0, sizeof(fpu->xmm[0]) * registers);
+}
