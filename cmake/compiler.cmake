@@ -5,6 +5,12 @@ target_compile_options(vtsim_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion
 if(VTSIM_WERROR)
   target_compile_options(vtsim_flags INTERFACE -Werror)
 endif()
+# Outcomes and VM exits are structures of a few cache lines that are passed by value. gcc fills and copies such with string
+# instructions, whose start costs more than the whole copy.
+if(CMAKE_C_COMPILER_ID STREQUAL GNU AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  target_compile_options(vtsim_flags INTERFACE -mmemset-strategy=unrolled_loop:512:noalign,libcall:-1:noalign
+                                               -mmemcpy-strategy=unrolled_loop:512:noalign,libcall:-1:noalign)
+endif()
 if(VTSIM_SANITIZE)
   target_compile_options(vtsim_flags INTERFACE -fsanitize=${VTSIM_SANITIZE} -fno-sanitize-recover=undefined
                                                -fno-omit-frame-pointer)
