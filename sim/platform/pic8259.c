@@ -50,9 +50,16 @@ static unsigned requesting_line(const struct pic8259_chip *c, bool master)
     uint8_t in_service = c->isr;
     if (c->special_mask)
         in_service &= (uint8_t)~c->imr; /* a masked line in service holds nobody up */
-    if (master && c->special_fully_nested)
-        in_service &= (uint8_t) ~(1u << PIC_CASCADE_LINE);
-    return rank < best_rank(c, in_service) ? line_of_rank(c, rank) : NO_LINE;
+    unsigned line = line_of_rank(c, rank), served = best_rank(c, in_service);
+    /* A slave in service is not locked out itself, what is below it is. */
+    if (master && c->special_fully_nested && line == PIC_CASCADE_LINE && rank == served)
+        return line;
+    return rank < served ? line : NO_LINE;
+}
+
+static bool by_level(const struct pic8259_chip *c, uint8_t bit)
+{
+    return c->level_triggered || (c->edge_level & bit);
 }
 
 static void set_chip_line(struct pic8259_chip *c, unsigned line, bool level)
@@ -60,7 +67,7 @@ static void set_chip_line(struct pic8259_chip *c, unsigned line, bool level)
     uint8_t bit = (uint8_t)(1u << line);
     bool was = c->lines & bit;
     c->lines = (uint8_t)(level ? c->lines | bit : c->lines & ~bit);
-    if (c->level_triggered)
+    if (by_level(c, bit))
         c->irr = (uint8_t)(level ? c->irr | bit : c->irr & ~bit);
     else if (level && !was)
         c->irr |= bit; /* the edge stays latched until it is acknowledged */
@@ -97,7 +104,7 @@ static unsigned acknowledge_chip(struct pic8259_chip *c, bool master)
     if (line == NO_LINE)
         return 7;
     uint8_t bit = (uint8_t)(1u << line);
-    if (!(c->level_triggered || (master && line == PIC_CASCADE_LINE)))
+    if (!(by_level(c, bit) || (master && line == PIC_CASCADE_LINE)))
         c->irr &= (uint8_t)~bit;
     if (!c->auto_eoi)
         c->isr |= bit;
@@ -121,12 +128,11 @@ uint8_t pic8259_acknowledge(struct pic8259 *pic)
 static void write_icw1(struct pic8259_chip *c, uint8_t value)
 {
     uint8_t lines = c->lines;
-    *c = (struct pic8259_chip){.lines = lines, .lowest = 7, .next_icw = 2};
+    *c = (struct pic8259_chip){.lines = lines, .edge_level = c->edge_level, .lowest = 7, .next_icw = 2};
     c->needs_icw4 = value & ICW1_IC4;
     c->single = value & ICW1_SINGLE;
     c->level_triggered = value & ICW1_LEVEL;
-    if (c->level_triggered)
-        c->irr = lines;
+    c->irr = c->level_triggered ? lines : lines & c->edge_level;
 }
 
 /* ICW2 to ICW4, in turn. ICW3 only describes the cascade, which is wired here. */
@@ -221,4 +227,23 @@ uint8_t pic8259_read(struct pic8259 *pic, unsigned chip, unsigned offset)
     if (offset == 1)
         return c->imr;
     return c->read_isr ? c->isr : c->irr;
+}
+
+static const uint8_t elcr_writable[2] = {0xf8, 0xde};
+
+uint8_t pic8259_read_elcr(const struct pic8259 *pic, unsigned chip)
+{
+    return pic->chip[chip].edge_level;
+}
+
+/* A line that becomes level-triggered asks while it is high; one that becomes edge-triggered waits for an
+ * edge. */
+void pic8259_write_elcr(struct pic8259 *pic, unsigned chip, uint8_t value)
+{
+    struct pic8259_chip *c = &pic->chip[chip];
+    uint8_t before = c->edge_level;
+    c->edge_level = value & elcr_writable[chip];
+    uint8_t changed = before ^ c->edge_level;
+    c->irr = (uint8_t)((c->irr & ~changed) | (c->lines & c->edge_level & changed));
+    update_cascade(pic);
 }

@@ -12,10 +12,12 @@
 #define PIC_SLAVE_PORT 0xa0
 #define PIC_PORT_COUNT 2
 #define PIC_CASCADE_LINE 2u
+#define PIC_ELCR_PORT 0x4d0 /* and 4D1H for the slave */
 
 struct pic8259_chip {
     uint8_t irr, isr, imr;
     uint8_t lines;       /* levels of the inputs */
+    uint8_t edge_level;  /* ELCR: a line whose bit is set is level-triggered */
     uint8_t vector_base; /* ICW2, bits 7:3 */
     uint8_t lowest;      /* the line of lowest priority */
     uint8_t next_icw;    /* 2, 3 or 4 while initialisation words are awaited; 0 otherwise */
@@ -33,6 +35,10 @@ void pic8259_reset(struct pic8259 *pic);
 uint8_t pic8259_read(struct pic8259 *pic, unsigned chip, unsigned offset);
 bool pic8259_write(struct pic8259 *pic, unsigned chip, unsigned offset, uint8_t value, const char **text);
 void pic8259_set_line(struct pic8259 *pic, unsigned line, bool level);
+/* "Edge/Level Control Registers" of the chipsets since EISA: one bit a line; lines 0, 1, 2, 8 and 13 stay
+ * edge-triggered. ICW1 leaves them alone. */
+uint8_t pic8259_read_elcr(const struct pic8259 *pic, unsigned chip);
+void pic8259_write_elcr(struct pic8259 *pic, unsigned chip, uint8_t value);
 /* The level of the master's INT output. */
 bool pic8259_output(const struct pic8259 *pic);
 /* INTA: the vector; a spurious one (line 7 of the chip) when the request went away. */

@@ -40,8 +40,11 @@ static uint16_t count_at(const struct pit8254_channel *c, uint64_t tick)
     switch (c->mode) {
     case 2:
         return (uint16_t)(c->reload - done % c->reload);
-    case 3: /* counts down by two, twice for each period */
-        return (uint16_t)(c->reload - 2 * done % c->reload);
+    case 3: { /* counts down by two, twice for each period; an odd count starts one lower, and the high half
+               * is the longer one */
+        uint64_t at = done % c->reload, high = (c->reload + 1) / 2;
+        return (uint16_t)((c->reload & ~1u) - 2 * (at < high ? at : at - high));
+    }
     default:
         return (uint16_t)(c->reload - done);
     }

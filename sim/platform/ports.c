@@ -52,6 +52,17 @@ static void pic_out(struct platform *p, uint16_t port, uint8_t value)
     platform_update_lint0(p);
 }
 
+static uint8_t elcr_in(struct platform *p, uint16_t port)
+{
+    return pic8259_read_elcr(&p->pic, port - PIC_ELCR_PORT);
+}
+
+static void elcr_out(struct platform *p, uint16_t port, uint8_t value)
+{
+    pic8259_write_elcr(&p->pic, port - PIC_ELCR_PORT, value);
+    platform_update_lint0(p);
+}
+
 static uint8_t pit_in(struct platform *p, uint16_t port)
 {
     return pit8254_read(&p->pit, port - PIT_PORT, platform_pit_tick(p, platform_now(p)));
@@ -165,6 +176,7 @@ static const struct port_range ranges[] = {
     {0x92, 1, 0, 0, system_control_a_in, system_control_a_out},
     {PIC_SLAVE_PORT, PIC_PORT_COUNT, pic_in, pic_out, 0, 0},
     {UART_COM1_PORT, UART_PORT_COUNT, uart_in, uart_out, 0, 0},
+    {PIC_ELCR_PORT, 2, elcr_in, elcr_out, 0, 0},
     {FW_CFG_PORT, FW_CFG_PORT_COUNT, 0, 0, fw_cfg_in, fw_cfg_out},
     {PM1_EVENT_PORT, PM1_EVENT_PORT_COUNT, pm1_event_in, pm1_event_out, 0, 0},
     {PM_TIMER_PORT, PM_TIMER_PORT_COUNT, pm_timer_in, read_only_out, 0, 0},
