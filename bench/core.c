@@ -54,6 +54,18 @@ static void print_row(const char *name, double bare_ns, double simulated_ns, dou
     printf("%-44s %10.2f %10.2f %8.2f  %s\n", name, bare_ns, simulated_ns, ratio, goal);
 }
 
+/* What keeping cycles, causes and statistics costs a compute loop: off and on, in turn. */
+static void print_accounting(const struct kernel *kernel)
+{
+    double on = 0, off = 0;
+    for (int i = 0; i < REPEATS; i++) {
+        off = best(off, simulated_run(kernel, 0));
+        on = best(on, simulated_run(kernel, 1));
+    }
+    printf("%-44s %10.2f %10.2f %8.2f  %s\n", "the same, accounting off and on (speed)", off / (double)kernel->units * 1e9,
+           on / (double)kernel->units * 1e9, off / on, ">= 0.80");
+}
+
 int main(int argc, char **argv)
 {
     const char *image = argc > 1 ? argv[1] : BENCH_ROUND_TRIP_IMAGE;
@@ -65,9 +77,7 @@ int main(int argc, char **argv)
     struct pair p = measure_kernel(&five, 0, 1);
     print_row("instruction, 5 a block (speed against bare)", p.bare / (double)five.units * 1e9,
               p.simulated / (double)five.units * 1e9, p.bare / p.simulated, ">= 0.50");
-    p = measure_kernel(&five, 0, 0);
-    print_row("the same, accounting off", p.bare / (double)five.units * 1e9, p.simulated / (double)five.units * 1e9,
-              p.bare / p.simulated, "");
+    print_accounting(&five);
     p = measure_kernel(&two, 0, 1);
     print_row("instruction, 2 and 3 a block", p.bare / (double)two.units * 1e9, p.simulated / (double)two.units * 1e9,
               p.bare / p.simulated, ">= 0.25");
