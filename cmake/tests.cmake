@@ -24,6 +24,8 @@ if(CMOCKA_FOUND)
     add_test(NAME core.${name} COMMAND core.${name})
     set_tests_properties(core.${name} PROPERTIES TIMEOUT 120 LABELS core)
   endforeach()
+  target_compile_definitions(core.test_flush_guests PRIVATE GUEST_IMAGES="${PROJECT_BINARY_DIR}/tests/guests")
+  add_dependencies(core.test_flush_guests guest.flushes_vpid guest.flushes_ept)
 endif()
 
 # Dependencies run one way.
