@@ -19,7 +19,7 @@ sim/cli/        vtsim/ vmx_model/ traces/ sim/cli/ sim/machine.h sim/cpu/feature
 bench/          vtsim/ tlb/ vmx_model/ traces/ sim/core/ sim/cpu/ sim/platform/ sim/boot/ sim/machine bench/ machine.h vmx.h
 examples/       machine.h vmx.h
 examples/probe/ machine.h vmx.h probe.h
-tests/guests/   machine.h vmx.h trap.h
+tests/guests/   machine.h vmx.h trap.h working_set.h
 '
 
 # A header of the system or of a library, and the rooms that may know it. The host's clock and randomness would make runs differ.
