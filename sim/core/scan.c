@@ -81,7 +81,9 @@ static bool flags_are_the_models(const struct lib_state *env, uint16_t id)
 {
     const unsigned cpl = env->hflags & LIB_HF_CPL,
                    iopl = (unsigned)((env->rflags & RFLAGS_IOPL) >> RFLAGS_IOPL_SHIFT);
-    if (id == INSN_PUSHF || id == INSN_POPF)
+    if (id == INSN_PUSHF) /* the library's PUSHFD has VM in its image */
+        return (env->rflags & RFLAGS_VM) != 0;
+    if (id == INSN_POPF)
         return (env->rflags & RFLAGS_VM) && iopl != 3;
     return id == INSN_CLI && cpl > iopl;
 }

@@ -28,8 +28,8 @@ static bool nmi_due(const struct cpu *cpu)
     return !blocking && cpu->bus->nmi_pending(cpu->bus->opaque);
 }
 
-/* With "external-interrupt exiting" RFLAGS.IF does not block: SDM volume 3C "Event Blocking". The shadows of
- * STI and MOV SS do so in either case. */
+/* With "external-interrupt exiting" RFLAGS.IF does not block: SDM volume 3C "Event Blocking", which leaves it
+ * to the processor whether STI and MOV SS do: here they do, as without the control. */
 static bool external_interrupt_due(const struct cpu *cpu)
 {
     const struct cpu_state *state = &cpu->state;

@@ -73,8 +73,9 @@ bool vmx_event_exits(struct vmx *vmx, const struct cpu_event *event, struct vm_e
     }
 }
 
-/* The SDM leaves open whether blocking by STI and by MOV SS holds such an interrupt back ("Event Blocking"):
- * here it does not. The shutdown and wait-for-SIPI states do ("Activity State"). */
+/* "Event Blocking": with the control, RFLAGS.IF does not block, and whether STI and MOV SS do is
+ * implementation-specific. Here they do: the caller (cpu_take_due_events) looks at both shadows before it
+ * asks. The shutdown and wait-for-SIPI states block too ("Activity State"). */
 bool vmx_external_interrupt_exits(struct vmx *vmx, struct vm_exit *exit)
 {
     const uint32_t activity = vmx->state->activity_state;
