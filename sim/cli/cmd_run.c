@@ -65,7 +65,10 @@ static void free_recording(struct recording *r)
 static void update(void *opaque, const struct cycle_account *account, uint64_t instructions)
 {
     struct recording *r = opaque;
-    if (r->failing || store_update_run(r->store, r->id, r->stats, account->now, instructions))
+    if (r->failing)
+        return;
+    if (stats_take_account(r->stats, 0, account) &&
+        store_update_run(r->store, r->id, r->stats, account->now, instructions))
         return;
     r->failing = true;
     cli_fail(0, "statistics: %s; the run goes on, and what was recorded so far is kept",
@@ -82,7 +85,8 @@ static int end_recording(struct recording *r, const struct machine_result *resul
                               .cycles = result->cycles,
                               .instructions = result->instructions,
                               .image_digest = result->image_digest};
-    if (store_finish_run(r->store, r->id, r->stats, &last))
+    if (stats_take_account(r->stats, 0, &result->account) &&
+        store_finish_run(r->store, r->id, r->stats, &last))
         return result->exit_status;
     return cli_fail(CLI_INTERNAL,
                     "statistics: %s; they lack the end of the run, whose own status was %d (%s)",

@@ -1,17 +1,15 @@
 /* stats_command.c: what the commands that read a statistics file have in common. */
+#include "sim/cli/stats_command.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
-#include "sim/cli/stats_command.h"
-#include "traces/report/report.h"
-
-struct stats_request {
-    const char *stats, *section;
-    enum table_format format;
-    const char **selectors;
-    size_t count, most; /* of selectors; most is the room there is */
-};
+#define LEAST_WIDTH 40
+/* Exit reasons that a report shows one by one. */
+#define DEFAULT_TOP 20
 
 int stats_command_set_file(void *target, const char *value)
 {
@@ -25,25 +23,19 @@ int stats_command_set_format(void *target, const char *value)
     if (!strcmp(value, "html"))
         return cli_fail(CLI_UNSUPPORTED,
                         "--format html: reports as a page are not made yet; there are text, json and csv");
-    if (!table_format_parse(value, &request->format))
+    if (!table_format_parse(value, &request->output.format))
         return cli_fail(CLI_USAGE, "--format %s: text, json or csv is wanted", value);
     return CLI_OK;
 }
 
-int stats_command_set_section(void *target, const char *value)
+int stats_command_set_width(void *target, const char *value)
 {
-    char hint[512];
-    const char *name;
-    struct suggestions s = {.wanted = value};
-    for (size_t i = 0; (name = report_section_name(i)); i++) {
-        if (!strcmp(name, value)) {
-            ((struct stats_request *)target)->section = value;
-            return CLI_OK;
-        }
-        suggest(&s, name);
-    }
-    suggest_text(&s, hint, sizeof hint);
-    return cli_fail(CLI_USAGE, "a report has no section '%s'%s", value, hint);
+    uint64_t width;
+    if (!cli_parse_number(value, &width) || (width && width < LEAST_WIDTH) || width > 10000)
+        return cli_fail(CLI_USAGE, "--width %s: a number from %d on is wanted, or 0 for no limit", value,
+                        LEAST_WIDTH);
+    ((struct stats_request *)target)->output.width = (size_t)width;
+    return CLI_OK;
 }
 
 int stats_command_add_run(void *target, const char *value)
@@ -51,61 +43,55 @@ int stats_command_add_run(void *target, const char *value)
     struct stats_request *request = target;
     if (request->count == request->most)
         return cli_fail(CLI_USAGE, "unexpected '%s'", value);
-    request->selectors[request->count++] = value;
+    request->names[request->count++] = value;
     return CLI_OK;
 }
 
-static int find_runs(struct store *store, const struct stats_request *request, int64_t *ids)
+/* The terminal's; where there is none what COLUMNS says; else no limit, as a file has none. */
+static size_t default_width(void)
 {
-    for (size_t i = 0; i < request->count; i++) {
-        ids[i] = store_find_run(store, request->selectors[i]);
-        if (ids[i] < 0)
-            return cli_fail(CLI_USAGE, "%s: %s", request->stats, store_error(store));
-        for (size_t j = 0; j < i; j++)
-            if (ids[j] == ids[i])
-                return cli_fail(CLI_USAGE, "'%s' and '%s' are the same run", request->selectors[j],
-                                request->selectors[i]);
-    }
-    return CLI_OK;
+    struct winsize size;
+    uint64_t columns;
+    const char *variable = getenv("COLUMNS");
+    if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col >= LEAST_WIDTH)
+        return size.ws_col;
+    return variable && cli_parse_number(variable, &columns) && columns >= LEAST_WIDTH && columns <= 10000
+               ? (size_t)columns
+               : 0;
 }
 
-static int show(const struct stats_request *request, enum stats_command what)
+int stats_request_parse(struct stats_request *request, const struct cli_command *command, int argc,
+                        char **argv, size_t most)
 {
-    char error[1024];
-    struct store *store = store_open(request->stats, STORE_READ, error, sizeof error);
-    if (!store)
-        return cli_fail(CLI_USAGE, "%s", error);
-    int64_t *ids = calloc(request->count + 1, sizeof *ids);
-    int status = ids ? find_runs(store, request, ids) : cli_fail(CLI_INTERNAL, "out of memory");
-    if (ids && status == CLI_OK) {
-        bool ok =
-            what == STATS_REPORT
-                ? report_run(store, ids[0], request->section, request->format, stdout, error, sizeof error)
-            : what == STATS_RUNS
-                ? report_runs(store, request->format, stdout, error, sizeof error)
-                : report_compare(store, ids, request->count, request->format, stdout, error, sizeof error);
-        if (!ok)
-            status = cli_fail(CLI_INTERNAL, "%s", error);
-    }
-    free(ids);
-    store_close(store);
+    *request =
+        (struct stats_request){.stats = CLI_DEFAULT_STATS,
+                               .output = {.file = stdout, .width = default_width(), .top = DEFAULT_TOP},
+                               .most = most,
+                               .names = calloc((size_t)argc + 1, sizeof *request->names)};
+    if (!request->names)
+        return cli_fail(CLI_INTERNAL, "out of memory");
+    int status = cli_parse(command, argc, argv, request);
+    if (status != CLI_OK)
+        stats_request_free(request);
     return status;
 }
 
-int stats_command_run(const struct cli_command *command, int argc, char **argv, enum stats_command what,
-                      size_t most)
+void stats_request_free(struct stats_request *request)
 {
-    struct stats_request request = {.stats = CLI_DEFAULT_STATS, .most = most};
-    request.selectors = calloc((size_t)argc + 1, sizeof *request.selectors);
-    if (!request.selectors)
+    free(request->names);
+}
+
+int stats_request_select(const struct stats_request *request, struct selection *selection)
+{
+    if (!selection_init(selection, request->count))
         return cli_fail(CLI_INTERNAL, "out of memory");
-    int status = cli_parse(command, argc, argv, &request);
-    if (status == CLI_OK && what == STATS_REPORT && !request.count)
-        request.selectors[request.count++] = "last";
-    if (status == CLI_OK && what == STATS_COMPARE && request.count < 2)
-        status = cli_fail(CLI_USAGE, "at least two runs are wanted; 'vtsim runs' lists them");
-    if (status == CLI_OK)
-        status = show(&request, what);
-    free(request.selectors);
+    int status = CLI_OK;
+    for (size_t i = 0; status == CLI_OK && i < request->count; i++)
+        status = selection_add(selection, request->stats, request->names[i]);
+    return status;
+}
+
+int stats_request_status(int status)
+{
     return status == CLI_HELP_SHOWN ? CLI_OK : status;
 }

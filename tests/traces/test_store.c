@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "traces/report/report.h"
+#include "traces/report/query.h"
 #include "traces/store/schema.h"
 
 /* The first column of a query's first row, as an integer; -1 if there is no row. */
@@ -39,8 +39,20 @@ static void figures_come_back_after_reopening(void **state)
     assert_int_equal(
         number(store, "SELECT count FROM vmx_instructions WHERE result = 'VMfailValid(12)' AND error = 12"),
         1);
-    assert_int_equal(number(store, "SELECT memory_references FROM tlb_fills WHERE mapping = 'combined'"), 24);
+    assert_int_equal(
+        number(store,
+               "SELECT memory_references FROM page_walks WHERE mapping = 'combined' AND page_size = '4K'"),
+        24);
     assert_int_equal(number(store, "SELECT dropped FROM tlb_flushes WHERE cause = 'MOV to CR3'"), 17);
+    assert_int_equal(number(store, "SELECT cycles FROM tlb_hits WHERE level = 2"), 7);
+    assert_int_equal(number(store, "SELECT refill_cycles FROM flush_costs"), 120);
+    assert_int_equal(number(store, "SELECT count FROM tlb_dropped WHERE page_size = '2M' AND global = 0"), 1);
+    assert_int_equal(number(store, "SELECT total_cycles FROM top_exits WHERE name = 'CPUID'"),
+                     2200 + 250 + 400 + 120);
+    assert_int_equal(
+        number(store, "SELECT count FROM exit_spread WHERE measure = 'round trip' AND from_cycles = 1024"
+                      " AND to_cycles = 2047"),
+        1);
     assert_int_equal(number(store, "SELECT count FROM events WHERE kind = 'exception' AND name = '#PF'"), 1);
     assert_int_equal(number(store,
                             "SELECT count(*) FROM runs WHERE outcome = 'power-off' AND digest IS NOT NULL"
@@ -61,10 +73,15 @@ static void many_runs_share_one_file(void **state)
     assert_int_equal(number(store, "SELECT count(DISTINCT digest) FROM runs"), 1);
     assert_int_equal(number(store, "SELECT count(*) FROM vm_exits"), 40);
     assert_int_equal(store_find_run(store, "last"), 20);
-    assert_int_equal(store_find_run(store, "even"), 19);
+    assert_int_equal(store_find_run(store, "even"), -1);
+    assert_string_equal(
+        store_error(store),
+        "more than one run has the label 'even': give an id, one of 19, 17, 15, 13, 11, 9, 7, 5, 3, ...");
     assert_int_equal(store_find_run(store, "7"), 7);
     assert_int_equal(store_find_run(store, "21"), -1);
     assert_non_null(strstr(store_error(store), "no run '21'"));
+    assert_int_equal(store_find_run(store, "evening"), -1);
+    assert_non_null(strstr(store_error(store), "(labels: \"even\", \"odd\")"));
     assert_int_equal(store_find_run(store, "' OR 1=1 --"), -1);
     store_close(store);
 }
@@ -91,7 +108,7 @@ static void a_reader_sees_whole_updates_while_a_run_is_written(void **state)
         assert_true(store_update_run(writer, id, stats, i * 1000, i * 10));
         assert_int_equal(number(reader, "SELECT count FROM vm_exits WHERE reason = 12"), i);
         assert_int_equal(number(reader, "SELECT cycles FROM runs"), i * 1000);
-        assert_int_equal(number(reader, "SELECT outcome = 'running' FROM runs"), 1);
+        assert_int_equal(number(reader, "SELECT state = 'unfinished' AND outcome IS NULL FROM runs"), 1);
     }
     store_close(reader);
     store_close(writer);
@@ -145,7 +162,7 @@ static void a_killed_run_leaves_a_readable_file(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status));
     struct store *store = open_ok(path, STORE_READ);
-    assert_int_equal(number(store, "SELECT cycles FROM runs WHERE outcome = 'running'"), 777);
+    assert_int_equal(number(store, "SELECT cycles FROM runs WHERE state = 'unfinished'"), 777);
     assert_int_equal(number(store, "SELECT count(*) FROM vm_exits"), 2);
     assert_int_equal(
         number(store, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
@@ -179,7 +196,7 @@ static void a_full_disk_keeps_what_was_recorded(void **state)
     assert_non_null(strstr(store_error(store), "cannot be written"));
     store_close(store);
     store = open_ok(path, STORE_READ);
-    assert_int_equal(number(store, "SELECT cycles FROM runs WHERE outcome = 'running'"), 777);
+    assert_int_equal(number(store, "SELECT cycles FROM runs WHERE state = 'unfinished'"), 777);
     assert_int_equal(number(store, "SELECT count(*) FROM vm_exits"), 2);
     store_close(store);
     stats_free(stats);
@@ -212,7 +229,7 @@ static void unusable_paths_are_refused_with_a_reason(void **state)
     expect_refusal(in_folder(state, "text.db/below.db"), STORE_WRITE, "unable to open");
     expect_refusal(in_folder(state, "no/such/folder.db"), STORE_WRITE, "unable to open");
     expect_refusal(in_folder(state, "."), STORE_WRITE, "unable to open");
-    expect_refusal(in_folder(state, "missing.db"), STORE_READ, "unable to open");
+    expect_refusal(in_folder(state, "missing.db"), STORE_READ, "there is no such file");
     expect_refusal("", STORE_WRITE, "empty");
     path = in_folder(state, "empty.db");
     write_file(path, "");
@@ -282,13 +299,116 @@ static void a_read_only_folder_can_be_read_but_not_written(void **state)
     assert_int_equal(chmod(in_folder(state, "folder"), 0755), 0);
 }
 
+/* Whoever locks the whole file keeps readers out; they say so after a while, and what to do. */
+static void a_locked_file_is_told_as_such(void **state)
+{
+    const char *path = in_folder(state, "locked.db");
+    struct store *store = open_ok(path, STORE_WRITE);
+    add_sample_run(store, "one");
+    store_close(store);
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
+    expect_refusal(path, STORE_READ, "another process has locked it");
+    sqlite3_close(db);
+    store_close(open_ok(path, STORE_READ));
+}
+
+/* Three parts of a third each are 33.4, 33.3 and 33.3 %. */
+static void shares_add_up_to_a_hundred_percent(void **state)
+{
+    struct store *store = open_ok(in_folder(state, "shares.db"), STORE_WRITE);
+    struct stats *stats = stats_new();
+    struct cycle_account account = {.now = 3000};
+    account.by[CYCLES_ROOT][CYCLES_INSTRUCTIONS] = 1000;
+    account.by[CYCLES_NON_ROOT][CYCLES_INSTRUCTIONS] = 1000;
+    account.by[CYCLES_ROOT][CYCLES_HALTED] = 1000;
+    assert_true(stats_take_account(stats, 0, &account));
+    struct run_description description = sample_description(NULL);
+    int64_t id = store_begin_run(store, &description);
+    assert_true(store_update_run(store, id, stats, 3000, 10));
+    assert_int_equal(number(store, "SELECT round(10 * sum(share_percent)) FROM where_cycles_went"), 1000);
+    assert_int_equal(number(store, "SELECT count(*) FROM where_cycles_went WHERE share_percent = 33.3"), 2);
+    assert_int_equal(number(store, "SELECT sum(cycles) FROM where_cycles_went"), 3000);
+    /* What no cause is known of is not spread over the others. */
+    assert_true(store_update_run(store, id, stats, 4000, 10));
+    assert_int_equal(number(store, "SELECT cycles FROM where_cycles_went WHERE cause = 'not attributed'"),
+                     1000);
+    assert_int_equal(number(store, "SELECT count(*) FROM where_cycles_went WHERE share_percent = 25.0"), 4);
+    stats_free(stats);
+    store_close(store);
+}
+
+/* Slices that are written are not written again, unless they were joined. */
+static void a_timeline_that_is_written_bit_by_bit_is_the_whole_one(void **state)
+{
+    struct store *store = open_ok(in_folder(state, "timeline.db"), STORE_WRITE);
+    struct stats *stats = stats_new();
+    struct run_description description = sample_description(NULL);
+    int64_t id = store_begin_run(store, &description);
+    uint64_t count = 0;
+    for (uint64_t cycles = 0; cycles < 3000000; cycles += 1500) {
+        event_at(stats, cycles, (struct trace_event){.kind = TRACE_VM_EXIT, .code = 12, .cost = 2});
+        count++;
+        if (count % 37)
+            continue;
+        assert_true(store_update_run(store, id, stats, cycles, 10));
+        assert_int_equal(number(store, "SELECT sum(count) FROM timeline"), count);
+        assert_int_equal(number(store, "SELECT sum(exit_cycles) FROM exit_timeline"), 2 * count);
+        assert_int_equal(number(store, "SELECT count(DISTINCT width) FROM timeline"), 1);
+    }
+    assert_int_equal(number(store, "SELECT width FROM timeline"), 16384); /* 3000000 / 16384 is 183 */
+    stats_free(stats);
+    store_close(store);
+}
+
+static void what_makes_no_sense_is_refused_by_the_file(void **state)
+{
+    struct store *store = open_ok(in_folder(state, "checks.db"), STORE_WRITE);
+    add_sample_run(store, "one");
+    static const char *const nonsense[] = {
+        "INSERT INTO vm_exits VALUES(99, 0, 0, 12, 1, 1)",        /* no such run */
+        "INSERT INTO vm_exits VALUES(1, 0, 0, 99, 1, 1)",         /* a reason without a name */
+        "INSERT INTO vm_exits VALUES(1, 256, 0, 12, 1, 1)",       /* processor */
+        "INSERT INTO vm_exits VALUES(1, 0, 65536, 12, 1, 1)",     /* VPID */
+        "INSERT INTO vm_exits VALUES(1, 0, 0, 12, 0, 1)",         /* counted, but never happened */
+        "INSERT INTO vm_exits VALUES(1, 0, 0, 12, 1, -1)",        /* cycles */
+        "INSERT INTO timeline VALUES(1, 0, 100, 4096, 12, 1, 1)", /* begins within a slice */
+        "INSERT INTO tlb_hits VALUES(1, 0, 0, 'linear', 3, '4K', 1, 1)",
+        "INSERT INTO tlb_hits VALUES(1, 0, 0, 'linear', 1, '8K', 1, 1)",
+        "INSERT INTO tlb_flushes VALUES(1, 0, 0, 'a whim', 1, 1, 1, 0)",
+        "INSERT INTO tlb_flushes VALUES(1, 0, 0, 'INVLPG', 1, 1, 1, 2)", /* more global ones than all */
+        "INSERT INTO cycles_by_cause VALUES(1, 0, 'root', 'a whim', 1)",
+        "INSERT INTO cycles_by_cause VALUES(1, 0, 'ring 0', 'vmread', 1)",
+        "UPDATE runs SET state = 'unfinished'", /* with an outcome */
+        "UPDATE runs SET outcome = NULL",
+        "UPDATE runs SET state = 'gone'",
+    };
+    for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
+        int code = sqlite3_exec(store_database(store), nonsense[i], NULL, NULL, NULL);
+        if (code != SQLITE_CONSTRAINT_FOREIGNKEY && code != SQLITE_CONSTRAINT_CHECK)
+            fail_msg("%s: %s", nonsense[i], sqlite3_errstr(code));
+    }
+    /* With a run its figures go. */
+    assert_int_equal(sqlite3_exec(store_database(store), "DELETE FROM runs", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(number(store,
+                            "SELECT (SELECT count(*) FROM vm_exits) + (SELECT count(*) FROM timeline)"
+                            " + (SELECT count(*) FROM cycles_by_cause) + (SELECT count(*) FROM events)"),
+                     0);
+    store_close(store);
+}
+
 static void the_file_is_in_wal_mode(void **state)
 {
     struct store *store = open_ok(in_folder(state, "wal.db"), STORE_WRITE);
     struct table table;
     char error[600];
     table_init(&table, "mode", "");
-    assert_true(report_query(store, &table, "PRAGMA journal_mode", 0, error, sizeof error));
+    assert_true(
+        query_into_table(store_database(store), &table, "PRAGMA journal_mode", NULL, 0, error, sizeof error));
     assert_string_equal(table.cells[0].text, "wal");
     table_free(&table);
     assert_int_equal(number(store, "PRAGMA user_version"), SCHEMA_VERSION);
@@ -311,6 +431,10 @@ int main(void)
         IN_FOLDER(unusable_paths_are_refused_with_a_reason),
         IN_FOLDER(other_databases_and_newer_schemas_are_left_alone),
         IN_FOLDER(a_read_only_folder_can_be_read_but_not_written),
+        IN_FOLDER(a_locked_file_is_told_as_such),
+        IN_FOLDER(shares_add_up_to_a_hundred_percent),
+        IN_FOLDER(a_timeline_that_is_written_bit_by_bit_is_the_whole_one),
+        IN_FOLDER(what_makes_no_sense_is_refused_by_the_file),
         IN_FOLDER(the_file_is_in_wal_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

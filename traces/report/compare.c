@@ -1,4 +1,9 @@
-/* compare.c: runs side by side: a column of values for each, then the differences to the first. */
+/*
+ * compare.c: runs side by side. What each run came to is gathered, from whatever file it is in, in a database
+ * in memory; there it is turned so that each run has a column.
+ *
+ * Within a table and a measure the rows add up to the row "total", and so do their differences.
+ */
 #include "traces/report/report.h"
 
 #include <inttypes.h>
@@ -6,138 +11,215 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct comparison {
-    const int64_t *runs;
-    size_t count;
-    struct table *table;
-    char section[64], metric[256]; /* of the row that is being gathered; empty: none yet */
-    int64_t *values;
+#include "traces/report/query.h"
+
+struct section {
+    const char *name, *title;
 };
 
-static void add_header(struct comparison *c)
+/* Names are those of the view run_metrics. */
+static const struct section sections[] = {
+    {"cycles", "Where the cycles went: differences to the first run"},
+    {"exits", "VM exits"},
+    {"entries", "VM entries"},
+    {"failed_entries", "VM entries that failed"},
+    {"vmx_instructions", "VMX instructions"},
+    {"tlb_hits", "Translations found in the TLB"},
+    {"page_walks", "Page walks"},
+    {"flushes", "TLB flushes"},
+    {"events", "Exceptions and interrupts delivered"},
+};
+#define SECTIONS (sizeof sections / sizeof *sections)
+
+/* The table of runs, the table of totals, and one for each section. */
+#define TABLES (SECTIONS + 2)
+
+static const char create_sql[] =
+    "CREATE TABLE metrics(run INTEGER, ord INTEGER, section TEXT, item TEXT, measure TEXT, value INTEGER);"
+    "CREATE TABLE runs(run INTEGER, file TEXT, id INTEGER, label TEXT, image TEXT, image_digest TEXT, cpu "
+    "TEXT,"
+    " memory_mib INTEGER, options TEXT, state TEXT, outcome TEXT, exit_status INTEGER, digest TEXT)";
+
+/* Copies a query's rows of one run, as columns behind its place among the compared ones and more (may be
+ * null). */
+static int copy(sqlite3 *from, const char *select, int64_t id, sqlite3 *to, const char *insert, int place,
+                const char *more)
 {
-    char text[64];
-    table_column(c->table, "section");
-    table_column(c->table, "metric");
-    for (size_t i = 0; i < c->count; i++) {
-        snprintf(text, sizeof text, "run_%" PRId64, c->runs[i]);
-        table_column(c->table, text);
+    sqlite3_stmt *read = NULL, *write = NULL;
+    int code = sqlite3_prepare_v2(from, select, -1, &read, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_prepare_v2(to, insert, -1, &write, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(read, 1, id);
+        while ((code = sqlite3_step(read)) == SQLITE_ROW) {
+            sqlite3_bind_int(write, 1, place);
+            sqlite3_bind_text(write, 2, more, -1, SQLITE_STATIC);
+            for (int i = 0; i < sqlite3_column_count(read); i++)
+                sqlite3_bind_value(write, i + 3, sqlite3_column_value(read, i));
+            if (sqlite3_step(write) != SQLITE_DONE)
+                break;
+            sqlite3_reset(write);
+        }
     }
-    for (size_t i = 1; i < c->count; i++) {
-        snprintf(text, sizeof text, "difference_%" PRId64, c->runs[i]);
-        table_column(c->table, text);
-        snprintf(text, sizeof text, "percent_%" PRId64, c->runs[i]);
-        table_column(c->table, text);
-    }
+    sqlite3_finalize(read);
+    sqlite3_finalize(write);
+    return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-static void finish_row(struct comparison *c)
+static bool gather(sqlite3 *memory, const struct report_run *runs, size_t count, char *error,
+                   size_t error_size)
 {
-    if (!*c->section)
-        return;
-    table_string(c->table, c->section);
-    table_string(c->table, c->metric);
-    for (size_t i = 0; i < c->count; i++)
-        table_integer(c->table, c->values[i]);
-    for (size_t i = 1; i < c->count; i++) {
-        int64_t difference = c->values[i] - c->values[0];
-        table_integer(c->table, difference);
-        if (c->values[0])
-            table_real(c->table, 100.0 * (double)difference / (double)c->values[0]);
-        else
-            table_null(c->table); /* of nothing there is no percentage */
+    int code = sqlite3_exec(memory, create_sql, NULL, NULL, NULL);
+    for (size_t i = 0; code == SQLITE_OK && i < count; i++) {
+        sqlite3 *db = store_database(runs[i].store);
+        const int place = (int)i + 1;
+        sqlite3_exec(db, "BEGIN", NULL, NULL, NULL); /* one moment of a run that is still being written */
+        code = copy(
+            db,
+            "SELECT id, label, image, image_digest, cpu, memory_bytes / 1048576, options, state, outcome,"
+            " exit_status, digest FROM runs WHERE id = ?1",
+            runs[i].id, memory,
+            "INSERT INTO runs VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)", place,
+            runs[i].path);
+        if (code == SQLITE_OK)
+            code = copy(db, "SELECT ord, section, item, measure, value FROM run_metrics WHERE run = ?1",
+                        runs[i].id, memory,
+                        "INSERT INTO metrics VALUES(?1 + 0 * length(?2), ?3, ?4, ?5, ?6, ?7)", place, "");
+        sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
     }
+    if (code != SQLITE_OK)
+        snprintf(error, error_size, "the statistics file cannot be read: %s", sqlite3_errstr(code));
+    return code == SQLITE_OK;
 }
 
-/* Columns: section, metric, run, value; sorted by section and metric. */
-static void add_value(struct comparison *c, sqlite3_stmt *statement)
+/* "run_1, run_2, difference_2, percent_2 ...": a column of values for each run, then what it differs from the
+ * first. For people two runs have one difference, which needs no number. */
+static char *value_columns(size_t count, bool people)
 {
-    const char *section = (const char *)sqlite3_column_text(statement, 0);
-    const char *metric = (const char *)sqlite3_column_text(statement, 1);
-    if (!section || !metric) {
-        c->table->out_of_memory = true;
-        return;
+    char *text = sqlite3_mprintf("%s", "");
+    for (size_t i = 1; text && i <= count; i++)
+        text = sqlite3_mprintf("%z, run_%d", text, (int)i);
+    for (size_t i = 2; text && i <= count; i++) {
+        char suffix[16] = "";
+        if (!people || count > 2)
+            snprintf(suffix, sizeof suffix, "_%d", (int)i);
+        text = sqlite3_mprintf("%z, run_%d - run_1 AS difference%s,"
+                               " round(100.0 * (run_%d - run_1) / nullif(run_1, 0), 1) AS percent%s",
+                               text, (int)i, suffix, (int)i, suffix);
     }
-    if (strncmp(section, c->section, sizeof c->section - 1) ||
-        strncmp(metric, c->metric, sizeof c->metric - 1)) {
-        finish_row(c);
-        snprintf(c->section, sizeof c->section, "%s", section);
-        snprintf(c->metric, sizeof c->metric, "%s", metric);
-        memset(c->values, 0, c->count * sizeof *c->values);
-    }
-    int64_t run = sqlite3_column_int64(statement, 2);
-    for (size_t i = 0; i < c->count; i++)
-        if (c->runs[i] == run)
-            c->values[i] = sqlite3_column_int64(statement, 3);
-}
-
-/* "1,2,3": numbers only, safe inside a query. */
-static char *id_list(const int64_t *runs, size_t count)
-{
-    char *text = malloc(count * 24 + 1);
-    size_t used = 0;
-    for (size_t i = 0; text && i < count; i++)
-        used += (size_t)sprintf(text + used, "%s%" PRId64, i ? "," : "", runs[i]);
     return text;
 }
 
-static bool gather(struct store *store, struct comparison *c, const char *ids, char *error, size_t error_size)
+/* The same values as sums over rows of metrics. */
+static char *value_sums(size_t count)
 {
-    char *sql = sqlite3_mprintf("SELECT section, metric, run, value FROM run_metrics WHERE run IN (%s)"
-                                " ORDER BY ord, section, metric, run",
-                                ids);
-    sqlite3_stmt *statement = NULL;
-    int code = sql ? sqlite3_prepare_v2(store_database(store), sql, -1, &statement, NULL) : SQLITE_NOMEM;
-    if (code == SQLITE_OK) {
-        add_header(c);
-        while ((code = sqlite3_step(statement)) == SQLITE_ROW)
-            add_value(c, statement);
-        finish_row(c);
-    }
-    if (code != SQLITE_DONE)
-        snprintf(error, error_size, "the statistics file cannot be read: %s", sqlite3_errstr(code));
-    sqlite3_finalize(statement);
-    sqlite3_free(sql);
-    return code == SQLITE_DONE;
+    char *text = sqlite3_mprintf("%s", "");
+    for (size_t i = 1; text && i <= count; i++)
+        text = sqlite3_mprintf("%z, coalesce(sum(value) FILTER (WHERE run = %d), 0) AS run_%d", text, (int)i,
+                               (int)i);
+    return text;
 }
 
-static bool describe(struct store *store, struct table *table, const char *ids, char *error,
-                     size_t error_size)
+/* How far apart a row's values are, and whether they are apart at all. */
+static char *spread(size_t count)
 {
-    char *sql =
-        sqlite3_mprintf("SELECT id, label, image, image_digest, cpu, memory_bytes / 1048576 AS memory_mib,"
-                        " options, outcome, exit_status, digest FROM runs WHERE id IN (%s) ORDER BY id",
-                        ids);
-    if (!sql) {
+    char *text = sqlite3_mprintf("%s", "0");
+    for (size_t i = 2; text && i <= count; i++)
+        text = sqlite3_mprintf("%z + abs(run_%d - run_1)", text, (int)i);
+    return text;
+}
+
+/* The rows of a section, the largest differences first, and their totals. For people rows without a
+ * difference are one. */
+static char *section_sql(size_t count, bool people)
+{
+    char *columns = value_columns(count, people), *sums = value_sums(count), *apart = spread(count),
+         *sql = NULL;
+    const char *unchanged = people ? "NOT changed" : "0";
+    if (columns && sums && apart)
+        sql = sqlite3_mprintf(
+            "WITH rows AS (SELECT item, measure, min(rowid) AS place %s FROM metrics WHERE section = ?1"
+            "  GROUP BY item, measure HAVING %d OR measure IN (SELECT measure FROM metrics WHERE section = "
+            "?1 AND value <> 0)),"
+            " told AS (SELECT *, %s AS apart, %s > 0 AS changed, min(place) OVER (PARTITION BY measure) AS "
+            "first,"
+            "  count(*) FILTER (WHERE %s = 0) OVER (PARTITION BY measure) AS same FROM rows),"
+            " named AS (SELECT CASE WHEN %s THEN same || ' without a difference' ELSE item END AS item, "
+            "measure, run,"
+            "  value, first, CASE WHEN %s THEN -1 ELSE apart END AS apart, 0 AS sums FROM told"
+            "  JOIN metrics USING(item, measure) WHERE section = ?1"
+            "  UNION ALL SELECT 'total', measure, run, value, first, 0, 1 FROM told JOIN metrics USING(item, "
+            "measure)"
+            "  WHERE section = ?1),"
+            " lines AS (SELECT item, measure, first, apart, sums %s FROM named GROUP BY measure, sums, item)"
+            " SELECT item, measure %s FROM lines WHERE %d OR measure IN (SELECT measure FROM told WHERE "
+            "changed)"
+            " ORDER BY first, sums, apart DESC, item",
+            sums, !people, apart, apart, apart, unchanged, unchanged, sums, columns, !people);
+    sqlite3_free(columns);
+    sqlite3_free(sums);
+    sqlite3_free(apart);
+    return sql;
+}
+
+static char *totals_sql(size_t count, bool people)
+{
+    char *columns = value_columns(count, people), *sums = value_sums(count), *sql = NULL;
+    if (columns && sums)
+        sql = sqlite3_mprintf(
+            "SELECT section, measure %s FROM (SELECT ord, section, measure, min(rowid) AS place %s"
+            " FROM metrics GROUP BY section, measure HAVING %d OR max(abs(value)) > 0) ORDER BY ord, place",
+            columns, sums, !people);
+    sqlite3_free(columns);
+    sqlite3_free(sums);
+    return sql;
+}
+
+static bool fill(sqlite3 *memory, struct table *tables, size_t count, bool people, char *error,
+                 size_t error_size)
+{
+    char *totals = totals_sql(count, people), *section = section_sql(count, people);
+    bool ok = totals && section;
+    if (!ok)
         snprintf(error, error_size, "out of memory");
-        return false;
+    ok = ok &&
+         query_into_table(
+             memory, &tables[0],
+             people
+                 ? "SELECT run, file, id, label, " REPORT_BASE_NAME(
+                       "image") " AS image, cpu, memory_mib, coalesce(outcome, state) AS outcome, exit_status"
+                                " FROM runs ORDER BY run"
+                 : "SELECT * FROM runs ORDER BY run",
+             NULL, 0, error, error_size) &&
+         query_into_table(memory, &tables[1], totals, NULL, 0, error, error_size);
+    for (size_t i = 0; ok && i < SECTIONS; i++) {
+        const struct query_argument name = {.text = sections[i].name};
+        ok = query_into_table(memory, &tables[i + 2], section, &name, 1, error, error_size);
     }
-    bool ok = report_query(store, table, sql, 0, error, error_size);
-    sqlite3_free(sql);
+    sqlite3_free(totals);
+    sqlite3_free(section);
     return ok;
 }
 
-bool report_compare(struct store *store, const int64_t *runs, size_t count, enum table_format format,
-                    FILE *file, char *error, size_t error_size)
+bool report_compare(const struct report_run *runs, size_t count, const struct report_output *output,
+                    char *error, size_t error_size)
 {
-    struct table tables[2];
+    struct table tables[TABLES];
     table_init(&tables[0], "runs", "Runs");
-    table_init(&tables[1], "differences", "Differences to the first");
-    struct comparison comparison = {.runs = runs, .count = count, .table = &tables[1]};
-    char *ids = id_list(runs, count);
-    comparison.values = calloc(count, sizeof *comparison.values);
-    bool ok = ids && comparison.values;
+    table_init(&tables[1], "totals", "Totals");
+    for (size_t i = 0; i < SECTIONS; i++) {
+        table_init(&tables[i + 2], sections[i].name, sections[i].title);
+        tables[i + 2].empty = "no difference";
+    }
+    sqlite3 *memory = NULL;
+    bool ok = sqlite3_open(":memory:", &memory) == SQLITE_OK;
     if (!ok)
         snprintf(error, error_size, "out of memory");
-    ok = ok && describe(store, &tables[0], ids, error, error_size) &&
-         gather(store, &comparison, ids, error, error_size);
-    if (ok && !tables_print(file, format, tables, 2)) {
-        snprintf(error, error_size, "the comparison cannot be written");
-        ok = false;
-    }
-    free(ids);
-    free(comparison.values);
-    table_free(&tables[0]);
-    table_free(&tables[1]);
+    ok = ok && gather(memory, runs, count, error, error_size) &&
+         fill(memory, tables, count, output->format == TABLE_TEXT, error, error_size) &&
+         query_print(tables, TABLES, output, error, error_size);
+    sqlite3_close(memory);
+    for (size_t i = 0; i < TABLES; i++)
+        table_free(&tables[i]);
     return ok;
 }

@@ -4,19 +4,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "traces/stats/timeline.h"
+
+static void free_processor(struct stats_processor *processor)
+{
+    if (!processor)
+        return;
+    free(processor->slot_of);
+    for (size_t i = 0; i < processor->vpid_count; i++)
+        free(processor->vpids[i]);
+    free(processor->rest);
+    free(processor);
+}
+
+static struct stats_processor *new_processor(void)
+{
+    struct stats_processor *processor = calloc(1, sizeof *processor);
+    if (!processor)
+        return NULL;
+    processor->timeline.width = STATS_SLICE_CYCLES;
+    processor->slot_of = calloc(UINT16_MAX + 1, sizeof *processor->slot_of);
+    processor->rest = calloc(1, sizeof *processor->rest);
+    if (!processor->slot_of || !processor->rest) {
+        free_processor(processor);
+        return NULL;
+    }
+    processor->rest->vpid = STATS_VPID_OTHER;
+    return processor;
+}
+
 struct stats *stats_new(void)
 {
     struct stats *stats = calloc(1, sizeof *stats);
-    if (!stats)
-        return NULL;
-    /* The pages of blocks that no guest uses are never touched. */
-    stats->slot_of = calloc(UINT16_MAX + 1, sizeof *stats->slot_of);
-    stats->vpids = calloc(STATS_VPIDS + 1, sizeof *stats->vpids);
-    if (!stats->slot_of || !stats->vpids) {
-        stats_free(stats);
+    if (stats && !(stats->processors[0] = new_processor())) {
+        free(stats);
         return NULL;
     }
-    stats->vpids[STATS_VPIDS].vpid = STATS_VPID_OTHER;
     return stats;
 }
 
@@ -24,8 +47,8 @@ void stats_free(struct stats *stats)
 {
     if (!stats)
         return;
-    free(stats->slot_of);
-    free(stats->vpids);
+    for (size_t i = 0; i < STATS_PROCESSORS; i++)
+        free_processor(stats->processors[i]);
     free(stats->failures);
     free(stats);
 }
@@ -40,23 +63,29 @@ struct trace stats_observer(struct stats *stats)
     return (struct trace){.wanted = (1u << TRACE_KIND_COUNT) - 1, .emit = emit, .observer = stats};
 }
 
-static struct stats_vpid *block_of(struct stats *stats, uint16_t vpid)
+static struct stats_vpid *new_block(struct stats_processor *p, uint16_t vpid)
 {
-    if (!stats->slot_of[vpid]) {
-        if (stats->vpid_count == STATS_VPIDS)
-            return &stats->vpids[STATS_VPIDS];
-        stats->vpids[stats->vpid_count++].vpid = vpid;
-        stats->slot_of[vpid] = (uint16_t)stats->vpid_count;
+    struct stats_vpid *block = p->vpid_count < STATS_VPIDS ? calloc(1, sizeof *block) : NULL;
+    if (!block) {
+        p->rest_used = true;
+        return p->rest;
     }
-    return &stats->vpids[stats->slot_of[vpid] - 1];
+    block->vpid = vpid;
+    p->vpids[p->vpid_count++] = block;
+    p->slot_of[vpid] = (uint16_t)p->vpid_count;
+    return block;
 }
 
-const struct stats_vpid *stats_vpid_at(const struct stats *stats, size_t index)
+static struct stats_vpid *block_of(struct stats_processor *p, uint16_t vpid)
 {
-    if (index < stats->vpid_count)
-        return &stats->vpids[index];
-    /* The rest's block can only have been used when all others are. */
-    return index == STATS_VPIDS ? &stats->vpids[STATS_VPIDS] : NULL;
+    return p->slot_of[vpid] ? p->vpids[p->slot_of[vpid] - 1] : new_block(p, vpid);
+}
+
+const struct stats_vpid *stats_vpid_at(const struct stats_processor *processor, size_t index)
+{
+    if (index < processor->vpid_count)
+        return processor->vpids[index];
+    return index == processor->vpid_count && processor->rest_used ? processor->rest : NULL;
 }
 
 static void add(struct stats_sum *sum, uint64_t cycles)
@@ -79,7 +108,7 @@ static void count_entry_failure(struct stats *stats, const struct trace_event *e
         size_t capacity = stats->failure_capacity ? 2 * stats->failure_capacity : 16;
         struct stats_entry_failure *grown = realloc(stats->failures, capacity * sizeof *grown);
         if (!grown) {
-            stats->failures_uncounted++;
+            stats->uncounted++;
             return;
         }
         stats->failures = grown;
@@ -97,17 +126,60 @@ static unsigned result_of(uint64_t a)
     return a < STATS_RESULT_FAULT ? (unsigned)a : STATS_RESULTS;
 }
 
-static void count_tlb_miss(struct stats *stats, const struct trace_event *event)
+static void count_exit(struct stats_processor *p, const struct trace_event *event)
 {
-    struct stats_tlb *tlb = &block_of(stats, event->vpid)->tlb[event->code];
-    tlb->misses++;
-    tlb->references += event->b;
-    tlb->cycles += event->cost;
+    add(&block_of(p, event->vpid)->exits[event->code], event->cost);
+    p->exit_cycles[event->code].count[stats_bucket(event->cost)]++;
+    stats_timeline_add(&p->timeline, event);
 }
 
-static void count_flush(struct stats *stats, const struct trace_event *event)
+/* A page's size as a power of two, as events carry it. STATS_PAGE_SIZES: there is no such page. */
+static unsigned page_size_of(uint64_t power)
 {
-    struct stats_flush *flush = &stats->flushes[event->code];
+    switch (power) {
+    case 0:
+        return STATS_PAGE_NONE;
+    case 12:
+        return TLB_PAGE_4K;
+    case 21:
+        return TLB_PAGE_2M;
+    case 22:
+        return TLB_PAGE_4M;
+    case 30:
+        return TLB_PAGE_1G;
+    }
+    return STATS_PAGE_SIZES;
+}
+
+static void count_tlb_hit(struct stats_processor *p, const struct trace_event *event)
+{
+    struct stats_tlb *tlb = &block_of(p, event->vpid)->tlb[event->code];
+    add(&tlb->hits[event->b - 1][page_size_of(event->c)], event->cost);
+}
+
+static void count_tlb_miss(struct stats_processor *p, const struct trace_event *event)
+{
+    struct stats_walks *walks = &block_of(p, event->vpid)->tlb[event->code].walks[page_size_of(event->c)];
+    walks->count++;
+    walks->cycles += event->cost;
+    walks->references += event->b;
+    walks->ept_references += event->d;
+}
+
+static void count_round_trip(struct stats_processor *p, const struct trace_event *event)
+{
+    struct stats_round_trips *trips = &block_of(p, event->vpid)->round_trips[event->code];
+    trips->count++;
+    trips->exit += event->a;
+    trips->monitor += event->b;
+    trips->entry += event->c;
+    trips->refill += event->d;
+    p->round_trip_cycles[event->code].count[stats_bucket(event->cost)]++;
+}
+
+static void count_flush(struct stats_processor *p, const struct trace_event *event)
+{
+    struct stats_flush *flush = &block_of(p, event->vpid)->flushes[event->code];
     flush->count++;
     flush->cycles += event->cost;
     flush->dropped += event->a;
@@ -134,53 +206,88 @@ static bool known(const struct trace_event *event)
 {
     if (event->kind >= TRACE_KIND_COUNT || event->code >= code_limit[event->kind])
         return false;
-    return event->kind != TRACE_VMX_INSTRUCTION || result_of(event->a) < STATS_RESULTS;
+    switch ((enum trace_kind)event->kind) {
+    case TRACE_VMX_INSTRUCTION:
+        return result_of(event->a) < STATS_RESULTS;
+    case TRACE_TLB_HIT:
+        return event->b - 1 < STATS_TLB_LEVELS && page_size_of(event->c) < STATS_PAGE_NONE;
+    case TRACE_TLB_MISS:
+        return page_size_of(event->c) < STATS_PAGE_SIZES;
+    case TRACE_TLB_REFILL:
+        return event->b < TRACE_MAPPING_COUNT;
+    default:
+        return true;
+    }
 }
 
-static void count(struct stats *stats, const struct trace_event *event)
+static void count(struct stats *stats, struct stats_processor *p, const struct trace_event *event)
 {
     switch ((enum trace_kind)event->kind) {
     case TRACE_VM_ENTRY:
-        add(&block_of(stats, event->vpid)->entries[event->code], event->cost);
+        add(&block_of(p, event->vpid)->entries[event->code], event->cost);
         break;
     case TRACE_VM_ENTRY_FAILED:
         count_entry_failure(stats, event);
         break;
     case TRACE_VM_EXIT:
-        add(&block_of(stats, event->vpid)->exits[event->code], event->cost);
+        count_exit(p, event);
         break;
     case TRACE_VMX_INSTRUCTION:
-        add(&stats->instructions[event->code][result_of(event->a)], event->cost);
+        add(&p->instructions[event->code][result_of(event->a)], event->cost);
         break;
     case TRACE_TLB_HIT:
-        block_of(stats, event->vpid)->tlb[event->code].hits++;
+        count_tlb_hit(p, event);
         break;
     case TRACE_TLB_MISS:
-        count_tlb_miss(stats, event);
+        count_tlb_miss(p, event);
         break;
     case TRACE_TLB_FLUSH:
-        count_flush(stats, event);
+        count_flush(p, event);
         break;
     case TRACE_EXCEPTION:
-        stats->exceptions[event->code]++;
+        block_of(p, event->vpid)->exceptions[event->code]++;
         break;
     case TRACE_INTERRUPT:
-        stats->interrupts[event->code]++;
+        block_of(p, event->vpid)->interrupts[event->code]++;
         break;
     case TRACE_TRIPLE_FAULT:
-        stats->triple_faults++;
+        block_of(p, event->vpid)->triple_faults++;
         break;
-    case TRACE_TLB_REFILL: /* their sums are in struct cycle_account */
+    case TRACE_TLB_REFILL:
+        add(&block_of(p, event->vpid)->flushes[event->code].refills[event->b], event->cost);
+        break;
     case TRACE_EXIT_COST:
+        count_round_trip(p, event);
+        break;
     case TRACE_KIND_COUNT:
         break;
     }
 }
 
+static struct stats_processor *processor_of(struct stats *stats, unsigned number)
+{
+    if (!stats->processors[number])
+        stats->processors[number] = new_processor();
+    return stats->processors[number];
+}
+
 void stats_record(struct stats *stats, const struct trace_event *event)
 {
-    if (known(event))
-        count(stats, event);
-    else
+    if (!known(event)) {
         stats->unknown_events++;
+        return;
+    }
+    struct stats_processor *processor = processor_of(stats, event->processor);
+    if (processor)
+        count(stats, processor, event);
+    else
+        stats->uncounted++;
+}
+
+bool stats_take_account(struct stats *stats, unsigned processor, const struct cycle_account *account)
+{
+    struct stats_processor *p = processor_of(stats, processor);
+    if (p)
+        p->account = *account;
+    return p;
 }

@@ -21,25 +21,48 @@ static void mix_text(uint64_t *digest, const char *text)
         *digest = (*digest ^ (uint8_t)*text) * FNV_PRIME;
 }
 
-static void mix_sums(uint64_t *digest, const struct stats_sum *sums, size_t count)
+/* A struct or array of 64-bit numbers, nearly all of them 0: position and number of each other one, then how
+ * many numbers there are. */
+static void mix_sparse(uint64_t *digest, const void *object, size_t size)
 {
-    for (size_t i = 0; i < count; i++) {
-        mix(digest, sums[i].count);
-        mix(digest, sums[i].cycles);
-    }
+    const uint64_t *numbers = object;
+    const size_t count = size / sizeof *numbers;
+    for (size_t i = 0; i < count; i++)
+        if (numbers[i]) {
+            mix(digest, i);
+            mix(digest, numbers[i]);
+        }
+    mix(digest, count);
 }
+
+#define ALL(object) &(object), sizeof(object)
 
 static void mix_vpid(uint64_t *digest, const struct stats_vpid *block)
 {
     mix(digest, (uint64_t)(int64_t)block->vpid);
-    mix_sums(digest, block->exits, STATS_EXIT_REASONS);
-    mix_sums(digest, block->entries, 2);
-    for (unsigned i = 0; i < TRACE_MAPPING_COUNT; i++) {
-        mix(digest, block->tlb[i].hits);
-        mix(digest, block->tlb[i].misses);
-        mix(digest, block->tlb[i].references);
-        mix(digest, block->tlb[i].cycles);
-    }
+    mix_sparse(digest, ALL(block->exits));
+    mix_sparse(digest, ALL(block->round_trips));
+    mix_sparse(digest, ALL(block->entries));
+    mix_sparse(digest, ALL(block->tlb));
+    mix_sparse(digest, ALL(block->flushes));
+    mix_sparse(digest, ALL(block->exceptions));
+    mix_sparse(digest, ALL(block->interrupts));
+    mix(digest, block->triple_faults);
+}
+
+static void mix_processor(uint64_t *digest, const struct stats_processor *p)
+{
+    const struct stats_vpid *block;
+    for (size_t i = 0; (block = stats_vpid_at(p, i)); i++)
+        mix_vpid(digest, block);
+    mix_sparse(digest, ALL(p->instructions));
+    mix_sparse(digest, ALL(p->exit_cycles));
+    mix_sparse(digest, ALL(p->round_trip_cycles));
+    mix(digest, p->timeline.width);
+    mix_sparse(digest, p->timeline.exits, p->timeline.used * sizeof p->timeline.exits[0]);
+    mix_sparse(digest, ALL(p->account.by));
+    for (unsigned cause = 0; cause < FLUSH_CAUSE_COUNT; cause++)
+        mix_sparse(digest, ALL(p->account.flush[cause].dropped));
 }
 
 static void mix_failures(uint64_t *digest, const struct stats *stats)
@@ -50,17 +73,7 @@ static void mix_failures(uint64_t *digest, const struct stats *stats)
         mix_text(digest, stats->failures[i].rule);
         mix(digest, stats->failures[i].count);
     }
-    mix(digest, stats->failures_uncounted);
-}
-
-static void mix_flushes(uint64_t *digest, const struct stats *stats)
-{
-    for (unsigned i = 0; i < FLUSH_CAUSE_COUNT; i++) {
-        mix(digest, stats->flushes[i].count);
-        mix(digest, stats->flushes[i].cycles);
-        mix(digest, stats->flushes[i].dropped);
-        mix(digest, stats->flushes[i].dropped_global);
-    }
+    mix(digest, stats->uncounted);
 }
 
 uint64_t stats_digest(const struct stats *stats, const struct run_result *result)
@@ -71,17 +84,13 @@ uint64_t stats_digest(const struct stats *stats, const struct run_result *result
     mix(&digest, result->cycles);
     mix(&digest, result->instructions);
 
-    const struct stats_vpid *block;
-    for (size_t i = 0; (block = stats_vpid_at(stats, i)); i++)
-        mix_vpid(&digest, block);
+    for (size_t i = 0; i < STATS_PROCESSORS; i++)
+        if (stats->processors[i]) {
+            mix(&digest, i);
+            mix_processor(&digest, stats->processors[i]);
+        }
     mix_failures(&digest, stats);
-    mix_sums(&digest, &stats->instructions[0][0], (size_t)TRACE_VMX_INSTRUCTION_COUNT * STATS_RESULTS);
-    mix_flushes(&digest, stats);
-    for (unsigned i = 0; i < STATS_VECTORS; i++) {
-        mix(&digest, stats->exceptions[i]);
-        mix(&digest, stats->interrupts[i]);
-    }
-    mix(&digest, stats->triple_faults);
     mix(&digest, stats->unknown_events);
+    mix(&digest, stats->checked_steps);
     return digest;
 }

@@ -1,6 +1,7 @@
-/* store.c: opening a statistics file, and finding a run in it. */
+/* store.c: opening a statistics file: ours or not, which version, for reading or for writing. */
 #include "traces/store/store.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +14,19 @@
 /* How long to wait for another process's transaction: milliseconds of the host. What is stored does not
  * depend on it. */
 #define BUSY_TIMEOUT 10000
+/* Readers of a file with a write-ahead log wait for nobody, unless somebody locks the whole file. */
+#define READER_BUSY_TIMEOUT 2000
 
 void store_note_error(struct store *store, const char *what)
 {
-    snprintf(store->error, sizeof store->error, "%s: %s", what,
-             store->db ? sqlite3_errmsg(store->db) : "out of memory");
+    int code = store->db ? sqlite3_errcode(store->db) & 0xff : SQLITE_NOMEM; /* without the extended part */
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+        snprintf(store->error, sizeof store->error,
+                 "%s: another process has locked it; try again when that is done (`fuser FILE` names it)",
+                 what);
+    else
+        snprintf(store->error, sizeof store->error, "%s: %s", what,
+                 store->db ? sqlite3_errmsg(store->db) : "out of memory");
 }
 
 const char *store_error(const struct store *store)
@@ -40,7 +49,7 @@ void store_close(struct store *store)
     free(store);
 }
 
-static bool execute(struct store *store, const char *sql)
+bool store_execute(struct store *store, const char *sql)
 {
     if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK)
         return true;
@@ -62,41 +71,34 @@ static bool query_integer(struct store *store, const char *sql, int64_t *value)
     return ok;
 }
 
-enum file_kind { FILE_OURS, FILE_EMPTY, FILE_UNUSABLE };
+static enum store_file refuse_version(struct store *store, int64_t version)
+{
+    snprintf(
+        store->error, sizeof store->error,
+        "has schema version %lld, and this vtsim knows versions up to %d; use the vtsim that wrote it, or "
+        "another file",
+        (long long)version, SCHEMA_VERSION);
+    return STORE_FILE_UNUSABLE;
+}
 
-static enum file_kind examine(struct store *store)
+enum store_file store_examine(struct store *store)
 {
     int64_t application, version, objects;
     if (!query_integer(store, "PRAGMA application_id", &application) ||
         !query_integer(store, "PRAGMA user_version", &version) ||
         !query_integer(store, "SELECT count(*) FROM sqlite_schema", &objects))
-        return FILE_UNUSABLE;
+        return STORE_FILE_UNUSABLE;
     if (!objects && !application && !version)
-        return FILE_EMPTY;
+        return STORE_FILE_EMPTY;
     if (application != SCHEMA_APPLICATION_ID) {
         snprintf(store->error, sizeof store->error, "is a database of another program; it was not touched");
-        return FILE_UNUSABLE;
+        return STORE_FILE_UNUSABLE;
     }
-    if (version != SCHEMA_VERSION) {
-        snprintf(store->error, sizeof store->error,
-                 "has schema version %lld, and this vtsim knows version %d; use the vtsim that wrote it, or "
-                 "another file",
-                 (long long)version, SCHEMA_VERSION);
-        return FILE_UNUSABLE;
-    }
-    return FILE_OURS;
-}
-
-/* Two processes may create the file at once: whoever gets the lock second finds it made. */
-static bool create(struct store *store)
-{
-    if (!execute(store, "BEGIN IMMEDIATE"))
-        return false;
-    enum file_kind kind = examine(store);
-    if (kind == FILE_OURS || (kind == FILE_EMPTY && execute(store, schema_sql)))
-        return execute(store, "COMMIT");
-    sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-    return false;
+    if (version == SCHEMA_VERSION)
+        return STORE_FILE_OURS;
+    store->version = (int)version;
+    return version < SCHEMA_VERSION && schema_migration_from((int)version) ? STORE_FILE_OLD
+                                                                           : refuse_version(store, version);
 }
 
 /* The journal mode is a property of the file: it stays as it is when another process is using the file just
@@ -108,22 +110,22 @@ static void use_write_ahead_log(struct store *store)
 
 static bool open_for_writing(struct store *store)
 {
-    enum file_kind kind = examine(store);
-    if (kind == FILE_UNUSABLE)
+    enum store_file kind = store_examine(store);
+    if (kind == STORE_FILE_UNUSABLE)
         return false;
     use_write_ahead_log(store);
-    if (kind == FILE_EMPTY && !create(store))
+    if (kind != STORE_FILE_OURS && !store_bring_up_to_date(store))
         return false;
-    return execute(store, "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON") &&
+    return store_execute(store, "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON") &&
            store_prepare_statements(store);
 }
 
 static bool open_for_reading(struct store *store)
 {
-    enum file_kind kind = examine(store);
-    if (kind == FILE_EMPTY)
-        snprintf(store->error, sizeof store->error, "holds no statistics");
-    return kind == FILE_OURS;
+    enum store_file kind = store_examine(store);
+    if (kind == STORE_FILE_EMPTY)
+        snprintf(store->error, sizeof store->error, "holds no statistics: `vtsim run --stats` writes some");
+    return kind == STORE_FILE_OURS;
 }
 
 static bool connect(struct store *store, const char *path, int flags)
@@ -164,21 +166,50 @@ static bool connect_immutable(struct store *store, const char *path)
     return ok;
 }
 
+/* An older file is brought up to date for readers too: they then have one form to know. */
+static bool upgrade_for_reading(struct store *store, const char *path)
+{
+    const int version = store->version;
+    if (connect(store, path, SQLITE_OPEN_READWRITE) && store_bring_up_to_date(store))
+        return connect(store, path, SQLITE_OPEN_READONLY) && open_for_reading(store);
+    char why[sizeof store->error];
+    snprintf(why, sizeof why, "%s", store->error);
+    snprintf(store->error, sizeof store->error,
+             "has schema version %d and has to be brought up to date first, which failed: %.300s; copy it to "
+             "where it can be written",
+             version, why);
+    return false;
+}
+
+static bool open_existing(struct store *store, const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) && errno == ENOENT) {
+        snprintf(store->error, sizeof store->error,
+                 "there is no such file; `vtsim run --stats` makes one, and --stats names another");
+        return false;
+    }
+    if (!connect(store, path, SQLITE_OPEN_READONLY))
+        return false;
+    sqlite3_busy_timeout(store->db, READER_BUSY_TIMEOUT);
+    if (open_for_reading(store))
+        return true;
+    if (store->version)
+        return upgrade_for_reading(store, path);
+    int code = sqlite3_errcode(store->db) & 0xff; /* without the extended part */
+    return (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && connect_immutable(store, path) &&
+           open_for_reading(store);
+}
+
 static bool open_store(struct store *store, const char *path, enum store_mode mode)
 {
     if (!*path) {
         snprintf(store->error, sizeof store->error, "the path is empty");
         return false;
     }
-    if (mode == STORE_WRITE)
-        return connect(store, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) && open_for_writing(store);
-    if (!connect(store, path, SQLITE_OPEN_READONLY))
-        return false;
-    if (open_for_reading(store))
-        return true;
-    int code = sqlite3_errcode(store->db) & 0xff; /* without the extended part */
-    return (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && connect_immutable(store, path) &&
-           open_for_reading(store);
+    if (mode == STORE_READ)
+        return open_existing(store, path);
+    return connect(store, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) && open_for_writing(store);
 }
 
 struct store *store_open(const char *path, enum store_mode mode, char *error, size_t error_size)
@@ -193,27 +224,4 @@ struct store *store_open(const char *path, enum store_mode mode, char *error, si
     snprintf(error, error_size, "statistics file %s: %s", path, store->error);
     store_close(store);
     return NULL;
-}
-
-int64_t store_find_run(struct store *store, const char *selector)
-{
-    static const char sql[] = "SELECT id FROM runs WHERE ?1 = 'last' OR CAST(id AS TEXT) = ?1 OR label = ?1"
-                              " ORDER BY CAST(id AS TEXT) = ?1 DESC, id DESC LIMIT 1";
-    sqlite3_stmt *statement = NULL;
-    int64_t id = -1;
-    int code = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
-    if (code == SQLITE_OK) {
-        sqlite3_bind_text(statement, 1, selector, -1, SQLITE_STATIC);
-        code = sqlite3_step(statement);
-    }
-    if (code == SQLITE_ROW)
-        id = sqlite3_column_int64(statement, 0);
-    else if (code == SQLITE_DONE)
-        snprintf(store->error, sizeof store->error,
-                 "there is no run '%.200s': an id, a label or 'last' is wanted; `vtsim runs` lists them",
-                 selector);
-    else
-        store_note_error(store, "cannot be read");
-    sqlite3_finalize(statement);
-    return id;
 }

@@ -71,11 +71,12 @@ void table_stringf(struct table *table, const char *format, ...)
     va_end(arguments);
 }
 
-static void __attribute__((format(printf, 2, 3))) append_number(struct table *table, const char *format, ...)
+static void __attribute__((format(printf, 3, 4)))
+append_number(struct table *table, enum table_cell_kind kind, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    append_cell(table, TABLE_NUMBER, format_text(format, arguments));
+    append_cell(table, kind, format_text(format, arguments));
     va_end(arguments);
 }
 
@@ -86,12 +87,17 @@ void table_string(struct table *table, const char *text)
 
 void table_integer(struct table *table, int64_t value)
 {
-    append_number(table, "%" PRId64, value);
+    append_number(table, TABLE_NUMBER, "%" PRId64, value);
+}
+
+void table_identifier(struct table *table, int64_t value)
+{
+    append_number(table, TABLE_IDENTIFIER, "%" PRId64, value);
 }
 
 void table_real(struct table *table, double value)
 {
-    append_number(table, "%.1f", value);
+    append_number(table, TABLE_NUMBER, "%.1f", value);
 }
 
 void table_null(struct table *table)

@@ -14,7 +14,8 @@
 
 enum table_format { TABLE_TEXT, TABLE_JSON, TABLE_CSV };
 
-enum table_cell_kind { TABLE_NULL, TABLE_NUMBER, TABLE_STRING };
+/* An identifier is a number that counts nothing: text does not group its digits. */
+enum table_cell_kind { TABLE_NULL, TABLE_NUMBER, TABLE_IDENTIFIER, TABLE_STRING };
 
 struct table_cell {
     enum table_cell_kind kind;
@@ -24,7 +25,10 @@ struct table_cell {
 struct table {
     const char *name;  /* key in JSON, section in CSV: stable, static */
     const char *title; /* above the text: static */
+    const char *empty; /* behind the title when there are no rows; null: "none" */
     bool single;       /* one row: printed as pairs in text, as an object in JSON */
+    bool report;       /* as text: headings in words, digits in groups, no wider than width */
+    size_t width;      /* characters; 0: as wide as it needs to be */
     struct table_cell *columns;
     size_t column_count, column_capacity;
     struct table_cell *cells; /* row by row */
@@ -40,6 +44,7 @@ void table_column(struct table *table, const char *name);
 void table_string(struct table *table, const char *text); /* null: an empty cell (JSON: null) */
 void table_stringf(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void table_integer(struct table *table, int64_t value);
+void table_identifier(struct table *table, int64_t value);
 void table_real(struct table *table, double value); /* one decimal */
 void table_null(struct table *table);
 
@@ -59,6 +64,19 @@ void table_print_text(FILE *file, const struct table *table);
 void table_print_json(FILE *file, const struct table *table);
 /* section: print the table's name as the first column. */
 void table_print_csv(FILE *file, const struct table *table, bool section);
+
+/* Text as it is shown: a report's headings in words ("share_percent" is "share %"), its numbers in groups of
+ * three, a null as "-". buffer is used where the text differs from what the table holds. */
+#define TABLE_TEXT_SIZE 128
+const char *table_heading(const struct table *table, size_t column, char *buffer);
+const char *table_cell_text(const struct table *table, const struct table_cell *cell, char *buffer);
+/* Characters that text takes on a terminal. */
+size_t table_text_length(const char *text);
+/* How many characters each column gets, two more stand before each. Headings are broken between words; where
+ * that is not enough to keep within table->width, columns of text are cut, down to TABLE_LEAST_WIDTH. */
+#define TABLE_LEAST_WIDTH 12
+void table_widths(const struct table *table, size_t *widths);
+
 /* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void json_print_string(FILE *file, const char *text);
 /* Bytes of the UTF-8 character at text: 1 to 4, 0 if it is not one (or the end). RFC 3629. */

@@ -30,7 +30,7 @@ static void print_object(FILE *file, const struct table *table, const struct tab
         if (row[i].kind == TABLE_STRING)
             json_print_string(file, row[i].text);
         else
-            fputs(row[i].kind == TABLE_NUMBER ? row[i].text : "null", file);
+            fputs(row[i].kind == TABLE_NULL ? "null" : row[i].text, file);
     }
     fputc('}', file);
 }
