@@ -21,6 +21,15 @@ enum machine_serial { SERIAL_STDIO, SERIAL_FILE, SERIAL_NULL };
 
 enum { MACHINE_PROCESSORS = 16 }; /* at most */
 
+/* How far a run has come. */
+struct machine_progress {
+    uint64_t cycles;        /* of the processor that came furthest */
+    uint64_t instructions;  /* of all processors, as is the next */
+    uint64_t checked_steps; /* instructions that were checked one by one: docs/architecture.md */
+    unsigned processor_count;
+    const struct cycle_account *accounts[MACHINE_PROCESSORS]; /* where each processor's cycles went */
+};
+
 struct machine_options {
     const char *cpu;       /* name of a profile, with features to take away: see cpu_profile_select */
     unsigned processors;   /* 1 to MACHINE_PROCESSORS; 0 is as 1 */
@@ -40,7 +49,7 @@ struct machine_options {
     FILE *messages;            /* explanations of failed entries and the like */
     bool quiet;                /* no explanations */
     /* Called with the time and where it went about every 50 million cycles and at the end; may be null. */
-    void (*progress)(void *opaque, const struct cycle_account *account, uint64_t instructions);
+    void (*progress)(void *opaque, const struct machine_progress *progress);
     void *progress_opaque;
 };
 

@@ -90,16 +90,26 @@ bool machine_check_limits(struct machine_processor *p)
     return false;
 }
 
+static void tell_progress(const struct machine *m)
+{
+    struct machine_progress progress = {.cycles = machine_cycles(m),
+                                        .instructions = machine_instructions(m),
+                                        .processor_count = m->processor_count};
+    for (unsigned i = 0; i < m->processor_count; i++) {
+        progress.accounts[i] = &m->processors[i].cpu.account;
+        progress.checked_steps += core_checked_steps(m->processors[i].core);
+    }
+    m->options->progress(m->options->progress_opaque, &progress);
+}
+
 static void report_progress(struct machine_processor *p)
 {
     struct machine *m = p->machine;
     if (p->cpu.account.now < m->next_progress)
         return;
     m->next_progress = p->cpu.account.now + PROGRESS_CYCLES;
-    if (m->options->progress) {
-        machine_sum_accounts(m);
-        m->options->progress(m->options->progress_opaque, &m->result->account, machine_instructions(m));
-    }
+    if (m->options->progress)
+        tell_progress(m);
 }
 
 /* HLT: time passes to the next deadline at once. */
@@ -294,7 +304,7 @@ void machine_go(struct machine *m)
         machine_take_turns(m);
     finish_accounts(m);
     if (opened && m->options->progress)
-        m->options->progress(m->options->progress_opaque, &m->result->account, machine_instructions(m));
+        tell_progress(m);
     for (unsigned i = 0; i < m->processor_count; i++) {
         core_close(m->processors[i].core);
         m->processors[i].core = NULL;

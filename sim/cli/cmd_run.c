@@ -62,17 +62,26 @@ static void free_recording(struct recording *r)
     stats_free(r->stats);
 }
 
-static void update(void *opaque, const struct cycle_account *account, uint64_t instructions)
+/* Also when writing fails: the end of the run is tried once more, and needs the last figures. */
+static bool take_progress(struct stats *stats, const struct machine_progress *progress)
+{
+    for (unsigned i = 0; i < progress->processor_count; i++)
+        if (!stats_take_account(stats, i, progress->accounts[i]))
+            return false;
+    stats->checked_steps = progress->checked_steps;
+    return true;
+}
+
+static void update(void *opaque, const struct machine_progress *progress)
 {
     struct recording *r = opaque;
-    if (r->failing)
-        return;
-    if (stats_take_account(r->stats, 0, account) &&
-        store_update_run(r->store, r->id, r->stats, account->now, instructions))
+    const bool taken = take_progress(r->stats, progress);
+    if (r->failing ||
+        (taken && store_update_run(r->store, r->id, r->stats, progress->cycles, progress->instructions)))
         return;
     r->failing = true;
     cli_fail(0, "statistics: %s; the run goes on, and what was recorded so far is kept",
-             store_error(r->store));
+             taken ? store_error(r->store) : "out of memory");
 }
 
 /* The status that the process ends with: the run's, unless its statistics, which were asked for, are
@@ -85,8 +94,7 @@ static int end_recording(struct recording *r, const struct machine_result *resul
                               .cycles = result->cycles,
                               .instructions = result->instructions,
                               .image_digest = result->image_digest};
-    if (stats_take_account(r->stats, 0, &result->account) &&
-        store_finish_run(r->store, r->id, r->stats, &last))
+    if (store_finish_run(r->store, r->id, r->stats, &last))
         return result->exit_status;
     return cli_fail(CLI_INTERNAL,
                     "statistics: %s; they lack the end of the run, whose own status was %d (%s)",

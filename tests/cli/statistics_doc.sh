@@ -10,7 +10,8 @@ examples=$(dirname "$(readlink -f "$1")")/examples
 "$vtsim" run --stats runs.db --label three --max-cycles 100000000 "$examples/three_guests.elf" >/dev/null 2>&1
 "$vtsim" run --stats runs.db --label fails --cpu nehalem --max-cycles 100000000 "$examples/three_guests.elf" >/dev/null 2>&1
 "$vtsim" run --stats runs.db --label probe --cpu nehalem --max-cycles 100000000 "$examples/probe.elf" >/dev/null 2>&1
-# A third one that ended elsewhere: for the query about digests.
+"$vtsim" run --stats runs.db --label four --smp 4 --max-cycles 100000000 "$examples/../tests/guests/processors.elf" >/dev/null 2>&1
+# One that ended elsewhere: for the query about digests.
 "$vtsim" run --stats runs.db --label shorter --cpu nehalem --max-cycles 5000000 "$examples/probe.elf" >/dev/null 2>&1
 
 awk '/^    SELECT/ { query = 1 } query && /^$/ { query = 0; print "" } query' "$document" >queries
@@ -45,8 +46,11 @@ done < <(sqlite3 runs.db "SELECT name FROM sqlite_schema WHERE type IN ('table',
 check "the version is documented" grep -qF "version ($(sqlite3 runs.db 'PRAGMA user_version'))" "$document"
 
 # What the page promises of the figures: they add up, for images that do much.
-check "causes add up to the cycles of each run" \
-    test "$(sqlite3 runs.db "SELECT count(*) FROM runs r WHERE cycles <> (SELECT sum(cycles) FROM cycles_by_cause WHERE run = r.id)")" = 0
+check "causes add up to the cycles of each run, on each of its processors" \
+    test "$(sqlite3 runs.db "SELECT count(*) || ' ' || sum(sum = cycles) FROM runs JOIN
+        (SELECT run, sum(cycles) AS sum FROM cycles_by_cause GROUP BY run, processor) ON run = id")" = "7 7"
+check "four processors" \
+    test "$(sqlite3 runs.db "SELECT count(DISTINCT processor) FROM cycles_by_cause JOIN runs ON id = run WHERE label = 'four'")" = 4
 check "what was dropped by kind is what was dropped" \
     test "$(sqlite3 runs.db "SELECT count(*) FROM flush_costs f WHERE dropped <> (SELECT coalesce(sum(dropped), 0) FROM dropped_translations d WHERE d.run = f.run AND d.cause = f.cause)")" = 0
 check "the time line has every exit" \

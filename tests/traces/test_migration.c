@@ -56,7 +56,8 @@ static void expect_figures_of_version_1(struct sqlite3 *db)
     expect_text(
         db,
         "SELECT group_concat(id || ' ' || label || ' ' || state || ' ' || coalesce(outcome, '-') || ' '"
-        " || coalesce(exit_status, '-') || ' ' || cycles || ' ' || coalesce(digest, '-'), '; ') FROM runs WHERE id < 3",
+        " || coalesce(exit_status, '-') || ' ' || cycles || ' ' || coalesce(digest, '-'), '; ') FROM runs "
+        "WHERE id < 3",
         "1 first finished power-off 0 100000 211b8c963ab1a079; 2 killed unfinished - - 777 -");
     expect_text(db,
                 "SELECT group_concat(run || ' ' || processor || ' ' || vpid || ' ' || name || ' ' || count "

@@ -223,6 +223,7 @@ static void a_comparison_adds_up(void **state)
     expect_sums(csv);
     /* And to the difference of the runs' cycles. */
     assert_non_null(strstr(csv, "cycles,total,cycles,100000,150000,50000,50.0\n"));
+    assert_non_null(strstr(csv, "totals,run,cycles,100000,150000,50000,50.0\n"));
     assert_non_null(strstr(csv, "totals,cycles,cycles,100000,150000,50000,50.0\n"));
     free(csv);
     store_close(store);
@@ -238,7 +239,7 @@ static void runs_of_two_files_are_compared(void **state)
     char *text = read_all(print_comparison(runs, 3, TABLE_CSV));
     assert_non_null(
         strstr(text, "table,item,measure,run_1,run_2,run_3,difference_2,percent_2,difference_3,percent_3\n"));
-    assert_non_null(strstr(text, "totals,cycles,cycles,150000,100000,100000,-50000,-33.3,-50000,-33.3\n"));
+    assert_non_null(strstr(text, "totals,run,cycles,150000,100000,100000,-50000,-33.3,-50000,-33.3\n"));
     assert_non_null(strstr(text, "runs,2,other.db,1,third,"));
     free(text);
     store_close(other);

@@ -338,6 +338,18 @@ static void shares_add_up_to_a_hundred_percent(void **state)
     assert_int_equal(number(store, "SELECT cycles FROM where_cycles_went WHERE cause = 'not attributed'"),
                      1000);
     assert_int_equal(number(store, "SELECT count(*) FROM where_cycles_went WHERE share_percent = 25.0"), 4);
+    /* A second processor lives through the same 4000 cycles; while the run goes on it may be behind. */
+    account.by[CYCLES_ROOT][CYCLES_INSTRUCTIONS] = 2000;
+    assert_true(stats_take_account(stats, 0, &account));
+    account.by[CYCLES_ROOT][CYCLES_INSTRUCTIONS] = 1000;
+    assert_true(stats_take_account(stats, 1, &account));
+    assert_true(store_update_run(store, id, stats, 4000, 10));
+    assert_int_equal(number(store, "SELECT sum(cycles) FROM where_cycles_went"), 7000);
+    struct run_result result = {.outcome = "limit", .message = "", .cycles = 4000, .instructions = 10};
+    assert_true(store_finish_run(store, id, stats, &result));
+    assert_int_equal(number(store, "SELECT sum(cycles) FROM where_cycles_went"), 8000);
+    assert_int_equal(number(store, "SELECT cycles FROM where_cycles_went WHERE cause = 'not attributed'"),
+                     1000);
     stats_free(stats);
     store_close(store);
 }

@@ -8,13 +8,16 @@
 
 /* clang-format off */
 
-/* What a run's causes do not cover is shown as such, never spread over them: files of version 1 have none at all. */
+/* What a run's causes do not cover is shown as such, never spread over them: files of version 1 have none at all. Each of
+ * several processors lives through all of a run's cycles; before its end some may be behind. */
 #define VIEWS_OF_CYCLES \
     "CREATE VIEW cycles_attributed AS" \
     " SELECT run, mode, cause, sum(cycles) AS cycles FROM cycles_by_cause GROUP BY run, mode, cause" \
-    " UNION ALL SELECT id, 'unknown', 'not attributed'," \
-    "  cycles - coalesce((SELECT sum(cycles) FROM cycles_by_cause WHERE run = runs.id), 0) AS rest" \
-    " FROM runs WHERE rest <> 0;" \
+    " UNION ALL SELECT id, 'unknown', 'not attributed', rest FROM (" \
+    "  SELECT id, state, count(DISTINCT processor) AS processors," \
+    "   u.cycles * max(1, count(DISTINCT processor)) - coalesce(sum(c.cycles), 0) AS rest" \
+    "  FROM runs u LEFT JOIN cycles_by_cause c ON c.run = u.id GROUP BY u.id)" \
+    " WHERE rest <> 0 AND (processors < 2 OR state = 'finished');" \
     /* Shares in tenths of a percent, rounded so that those of a run add up to 100.0: all are cut off, and those that lost \
      * most get the tenths that are missing. */ \
     "CREATE VIEW where_cycles_went AS" \
@@ -118,7 +121,9 @@
     "CREATE VIEW run_metrics AS" \
     " SELECT run, 1 AS ord, 'cycles' AS section, mode || ' ' || cause AS item, 'cycles' AS measure, cycles AS value" \
     "  FROM cycles_attributed" \
-    " UNION ALL SELECT id, 2, 'instructions', 'all', 'instructions', instructions FROM runs" \
+    " UNION ALL SELECT id, 0, 'run', 'elapsed', 'cycles', cycles FROM runs" \
+    " UNION ALL SELECT id, 0, 'run', 'all processors', 'instructions', instructions FROM runs" \
+    " UNION ALL SELECT id, 0, 'run', 'all processors', 'checked_steps', coalesce(checked_steps, 0) FROM runs" \
     METRIC(3, "exits", "name", "count", "count", "exits_by_reason") \
     METRIC(3, "exits", "name", "exit_cycles", "exit_cycles", "top_exits") \
     METRIC(3, "exits", "name", "monitor_cycles", "monitor_cycles", "top_exits") \
