@@ -48,7 +48,7 @@ check "the version is documented" grep -qF "version ($(sqlite3 runs.db 'PRAGMA u
 # What the page promises of the figures: they add up, for images that do much.
 check "causes add up to the cycles of each run, on each of its processors" \
     test "$(sqlite3 runs.db "SELECT count(*) || ' ' || sum(sum = cycles) FROM runs JOIN
-        (SELECT run, sum(cycles) AS sum FROM cycles_by_cause GROUP BY run, processor) ON run = id")" = "7 7"
+        (SELECT run, sum(cycles) AS sum FROM cycles_by_cause GROUP BY run, processor) ON run = id")" = "8 8"
 check "four processors" \
     test "$(sqlite3 runs.db "SELECT count(DISTINCT processor) FROM cycles_by_cause JOIN runs ON id = run WHERE label = 'four'")" = 4
 check "what was dropped by kind is what was dropped" \
