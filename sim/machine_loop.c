@@ -125,6 +125,13 @@ enum cpu_status machine_sleep(struct machine_processor *p)
     return cpu_poll(&p->cpu);
 }
 
+/* Software in real mode that waits for an interrupt often means the tick that a BIOS has left running. */
+static bool misses_bios_timer(const struct machine_processor *p)
+{
+    return p->machine->options->firmware == FIRMWARE_NONE && !(p->cpu.state.cr0 & CR0_PE) &&
+           (p->cpu.state.rflags & RFLAGS_IF);
+}
+
 static enum cpu_status sleep_alone(struct machine_processor *p)
 {
     struct machine *m = p->machine;
@@ -133,8 +140,9 @@ static enum cpu_status sleep_alone(struct machine_processor *p)
         if (cpu_next_deadline(&p->cpu) == UINT64_MAX) {
             machine_end(m, MACHINE_HALTED_FOREVER,
                         "the processor is halted at RIP %#llx (RFLAGS.IF = %d) and no timer is running that "
-                        "could wake it",
-                        (unsigned long long)p->cpu.state.rip, (p->cpu.state.rflags & RFLAGS_IF) != 0);
+                        "could wake it%s",
+                        (unsigned long long)p->cpu.state.rip, (p->cpu.state.rflags & RFLAGS_IF) != 0,
+                        misses_bios_timer(p) ? "; in real mode, --firmware pc has a BIOS's timer tick" : "");
             break;
         }
         status = machine_sleep(p);

@@ -20,4 +20,9 @@ ends sleep 8 "a sleep state other than S5" '\x66\xba\x04\x06\x66\xb8\x00\x34\x66
 ends chosen 124 "the processor is halted" '\x66\xba\x04\x06\x66\xb8\x00\x00\x66\xef'
 ends a20 8 "address line 20 cannot be switched off" '\xb0\x00\xe6\x92'
 ends other 124 "the processor is halted" '\xb0\xd1\xe6\x64'
+
+# A halt in real mode with interrupts on (mov eax,cr0; and al,0feh; mov cr0,eax; sti; hlt): the tick of a BIOS is missing.
+image real '\x0f\x20\xc0\x24\xfe\x0f\x22\xc0\xfb\xf4'
+expect 124 "--firmware pc has a BIOS's timer tick" run --max-cycles 1000000 real
+check "the hint is for real mode with interrupts on" [ "$("$vtsim" run --max-cycles 1000000 prepared 2>&1 | grep -c firmware)" = 0 ]
 finish
