@@ -19,6 +19,11 @@
 #define LARGE 0x80ull
 #define PATTERN 0x1122334455667788ull
 
+struct __attribute__((packed)) table {
+    uint16_t limit;
+    uint64_t base;
+};
+
 extern uint64_t boot_pml4[512];
 static uint64_t window[512] __attribute__((aligned(4096)));
 static uint8_t buffer[1024] __attribute__((aligned(16)));
@@ -154,8 +159,39 @@ static void stack(uint64_t end)
     LAB_EQUAL(second, UINT64_MAX, "%lx: PUSH beyond it", end);
 }
 
+/* INS and OUTS (nobody is at port 80H: ones), SGDT, a far pointer: memory operands that no translated code touches. */
+static void system_operands(uint64_t end)
+{
+    const uint16_t port = 0x80;
+    uint64_t at = end - 4, left = 4096;
+    set(end - 8, 0);
+    __asm__ volatile("rep insb" : "+D"(at), "+c"(left) : "d"(port) : "memory");
+    LAB_EQUAL(left, 0, "%lx: REP INSB over the end: RCX", end);
+    LAB_EQUAL(get(end - 8), 0xffffffff00000000, "%lx: what it stored in RAM", end);
+    at = end - 6;
+    set(end - 8, 0);
+    __asm__ volatile("insl" : "+D"(at) : "d"(port) : "memory");
+    LAB_EQUAL(get(end - 8), 0x0000ffffffff0000, "%lx: INSD up to the end", end);
+    at = end - 1;
+    __asm__ volatile("insl" : "+D"(at) : "d"(port) : "memory");
+    LAB_EQUAL(get(end - 8), 0xff00ffffffff0000, "%lx: INSD across it", end);
+    at = end - 7;
+    left = 1024;
+    __asm__ volatile("rep outsl" : "+S"(at), "+c"(left) : "d"(port) : "memory");
+    LAB_EQUAL(left, 0, "%lx: REP OUTSD over the end: RCX", end);
+    struct table here;
+    set(end - 8, 0);
+    __asm__ volatile("sgdt %0\n\tsgdt -4(%1)" : "=m"(here) : "r"(end) : "memory");
+    LAB_EQUAL(get(end - 8) >> 32 & 0xffff, here.limit, "%lx: SGDT across the end: limit", end);
+    LAB_EQUAL(get(end - 8) >> 48, here.base & 0xffff, "%lx: and the two bytes of the base in RAM", end);
+    set(end - 8, 0);
+    LAB_TRY("ljmp *-4(%0)", ::"r"(end) : "memory"); /* selector FFFFH */
+    LAB_FAULT(LAB_GP, 0xfffc, "far jump by a pointer across the end");
+}
+
 static void at_the_end(uint64_t end)
 {
+    system_operands(end);
     each_width(end);
     across(end);
     strings(end);
@@ -211,11 +247,6 @@ static void tables_beyond(void)
     }
     boot_pml4[2] = 0;
 }
-
-struct __attribute__((packed)) table {
-    uint16_t limit;
-    uint64_t base;
-};
 
 /* A descriptor of ones is a present conforming code segment. */
 static void descriptors_beyond(uint64_t end)
