@@ -2,7 +2,7 @@
 # functions to ours (--wrap): no interposition at run time, and other users of Unicorn in the process are not disturbed.
 set(VTSIM_WRAPPED_FUNCTIONS
     unicorn_fill_tlb gen_intermediate_code tcg_func_start tcg_emit_op cpu_loop_exit_noexc x86_cpu_exec_interrupt
-    memory_map_ptr tb_invalidate_phys_page_fast helper_idivl_EAX)
+    memory_map_ptr tb_invalidate_phys_page_fast helper_idivl_EAX helper_ldmxcsr helper_fxrstor)
 file(GLOB VTSIM_CORE_SOURCES CONFIGURE_DEPENDS sim/core/*.c sim/*.c)
 list(FILTER VTSIM_CORE_SOURCES EXCLUDE REGEX "insn_[a-z]+\\.c$")
 add_library(vtsim_core STATIC ${VTSIM_CORE_SOURCES})

@@ -33,7 +33,7 @@ static inline uint64_t rdtsc(void)
 }
 
 #define READ_CR(n)                                                                                                     \
-    static inline uint64_t read_cr##n(void)                                                                            \
+    static inline unsigned long read_cr##n(void)                                                                       \
     {                                                                                                                  \
         unsigned long v;                                                                                               \
         __asm__ volatile("mov %%cr" #n ", %0" : "=r"(v));                                                              \

@@ -29,6 +29,7 @@ enum insn_id {
     /* control transfer */
     INSN_INT_N, INSN_INT3, INSN_INTO, INSN_INT1, INSN_IRET, INSN_CALL_FAR, INSN_JMP_FAR, INSN_RET_FAR,
     INSN_PUSHF, INSN_POPF, INSN_CLI, INSN_STI, INSN_UD,
+    INSN_RESERVED, /* undefined, though the library would execute it */
     INSN_COUNT
 };
 

@@ -1,4 +1,5 @@
-/* defects.c: functions of the library that would bring the process down, replaced. */
+/* defects.c: functions of the library that would bring the process down, or that check too little, replaced.
+ */
 #include "sim/core/core_private.h"
 
 void __real_helper_idivl_EAX_x86_64(struct lib_state *env, uint64_t divisor);
@@ -13,4 +14,30 @@ void __wrap_helper_idivl_EAX_x86_64(struct lib_state *env, uint64_t divisor)
     if (dividend == 1ull << 63 && (uint32_t)divisor == UINT32_MAX)
         raise_exception_ra_x86_64(env, VECTOR_DE, (uintptr_t)__builtin_return_address(0));
     __real_helper_idivl_EAX_x86_64(env, divisor);
+}
+
+enum { MXCSR_DEFINED = 0xffff, FX_MXCSR = 24, FX_ALIGNMENT = 16 };
+
+void __real_helper_ldmxcsr_x86_64(struct lib_state *env, uint32_t value);
+void __wrap_helper_ldmxcsr_x86_64(struct lib_state *env, uint32_t value);
+void __real_helper_fxrstor_x86_64(struct lib_state *env, uint64_t address);
+void __wrap_helper_fxrstor_x86_64(struct lib_state *env, uint64_t address);
+
+/* SDM volume 2, "LDMXCSR", "FXRSTOR": #GP(0) for a reserved bit of MXCSR; the library takes any. */
+void __wrap_helper_ldmxcsr_x86_64(struct lib_state *env, uint32_t value)
+{
+    if (value & ~(uint32_t)MXCSR_DEFINED)
+        raise_exception_ra_x86_64(env, VECTOR_GP, (uintptr_t)__builtin_return_address(0));
+    __real_helper_ldmxcsr_x86_64(env, value);
+}
+
+void __wrap_helper_fxrstor_x86_64(struct lib_state *env, uint64_t address)
+{
+    const uintptr_t host_pc = (uintptr_t)__builtin_return_address(0);
+    if (address % FX_ALIGNMENT)
+        raise_exception_ra_x86_64(env, VECTOR_GP, host_pc);
+    if (env->cr[4] & CR4_OSFXSR &&
+        cpu_ldl_data_ra_x86_64(env, address + FX_MXCSR, host_pc) & ~(uint32_t)MXCSR_DEFINED)
+        raise_exception_ra_x86_64(env, VECTOR_GP, host_pc);
+    __real_helper_fxrstor_x86_64(env, address);
 }

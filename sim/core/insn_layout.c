@@ -185,6 +185,14 @@ static const struct insn_row rows[] = {
     PLAIN(ONE_BYTE, 0x9d, ANY, DEFAULT_64, IN_ALL_MODES, POPF),
     PLAIN(ONE_BYTE, 0xfa, ANY, USUAL, IN_ALL_MODES, CLI),
     PLAIN(ONE_BYTE, 0xfb, ANY, USUAL, IN_ALL_MODES, STI),
+    /* POP r/m is /0 alone: SDM volume 2, "Opcode Extensions for One- and Two-byte Opcodes", group 1A. */
+    REG(ONE_BYTE, 0x8f, 1, ANY, ANY, USUAL, RESERVED),
+    REG(ONE_BYTE, 0x8f, 2, ANY, ANY, USUAL, RESERVED),
+    REG(ONE_BYTE, 0x8f, 3, ANY, ANY, USUAL, RESERVED),
+    REG(ONE_BYTE, 0x8f, 4, ANY, ANY, USUAL, RESERVED),
+    REG(ONE_BYTE, 0x8f, 5, ANY, ANY, USUAL, RESERVED),
+    REG(ONE_BYTE, 0x8f, 6, ANY, ANY, USUAL, RESERVED),
+    REG(ONE_BYTE, 0x8f, 7, ANY, ANY, USUAL, RESERVED),
     PLAIN(0F, 0x0b, ANY, USUAL, IN_ALL_MODES, UD), /* UD2 */
     PLAIN(0F, 0xb9, ANY, USUAL, IN_ALL_MODES, UD), /* UD1 */
     PLAIN(0F, 0xff, ANY, USUAL, IN_ALL_MODES, UD), /* UD0 */

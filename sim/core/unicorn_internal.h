@@ -173,6 +173,7 @@ extern void tb_invalidate_phys_range_x86_64(struct uc_struct *, uint64_t start, 
 extern void x86_update_hflags_x86_64(void *state);
 extern uint64_t helper_read_eflags_x86_64(void *state);
 extern void cpu_loop_exit_restore_x86_64(void *cpu, uintptr_t host_pc) __attribute__((noreturn));
+extern uint32_t cpu_ldl_data_ra_x86_64(void *state, uint64_t address, uintptr_t host_pc);
 extern void raise_exception_ra_x86_64(void *state, int vector, uintptr_t host_pc) __attribute__((noreturn));
 extern struct lib_op *tcg_op_insert_before_x86_64(void *context, struct lib_op *old, int opcode);
 

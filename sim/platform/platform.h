@@ -21,6 +21,7 @@
 #include "sim/platform/pic8259.h"
 #include "sim/platform/pit8254.h"
 #include "sim/platform/pm_timer.h"
+#include "sim/platform/keyboard.h"
 #include "sim/platform/power.h"
 #include "sim/platform/rtc.h"
 #include "sim/platform/uart.h"
@@ -87,6 +88,7 @@ struct platform {
     struct pic8259 pic;
     struct pit8254 pit;
     struct fw_cfg fw_cfg;
+    struct keyboard keyboard;
     struct power power;
     struct hpet hpet;
     struct pm_timer pm_timer;

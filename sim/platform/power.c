@@ -1,7 +1,6 @@
 /* power.c: reset and power off. */
 #include "sim/platform/platform.h"
 
-#define KEYBOARD_PULSE_RESET 0xfe
 #define SYSTEM_CONTROL_A_RESET 0x01
 #define SYSTEM_CONTROL_A_A20 0x02
 #define RESET_CONTROL_SYSTEM 0x02
@@ -9,21 +8,6 @@
 #define PM1_SCI_EN 0x0001u
 #define PM1_SLP_TYP 0x1c00u
 #define PM1_SLP_EN 0x2000u
-
-/* There is no keyboard; the controller's status says that both of its buffers are empty, so nobody waits for
- * it. */
-uint32_t keyboard_command_in(struct platform *p, uint16_t port, unsigned size)
-{
-    (void)p, (void)port, (void)size;
-    return 0;
-}
-
-void keyboard_command_out(struct platform *p, uint16_t port, uint32_t value, unsigned size)
-{
-    (void)port, (void)size;
-    if (value == KEYBOARD_PULSE_RESET)
-        platform_request_stop(p, PLATFORM_RESET, 0, "keyboard controller command FEH at port 64H");
-}
 
 /* A20 is always on. */
 uint32_t system_control_a_in(struct platform *p, uint16_t port, unsigned size)

@@ -1,7 +1,7 @@
 /*
  * power.h: the ports through which a guest resets its machine or turns it off.
  *
- * Reset: keyboard controller command FEH, port 92H bit 0, port CF9H bit 2 (chipset data sheets, "Reset
+ * Reset: the keyboard controller (keyboard.h), port 92H bit 0, port CF9H bit 2 (chipset data sheets, "Reset
  * Control Register"). Power off: ACPI PM1a control register at 604H, where QEMU's machines have it (ACPI
  * specification, "PM1 Control Registers"): SLP_EN with SLP_TYP 0, which stands for S5 there.
  */
@@ -21,8 +21,6 @@ struct power {
     uint16_t pm1_control;  /* 604H */
 };
 
-uint32_t keyboard_command_in(struct platform *p, uint16_t port, unsigned size);
-void keyboard_command_out(struct platform *p, uint16_t port, uint32_t value, unsigned size);
 uint32_t system_control_a_in(struct platform *p, uint16_t port, unsigned size);
 void system_control_a_out(struct platform *p, uint16_t port, uint32_t value, unsigned size);
 uint32_t reset_control_in(struct platform *p, uint16_t port, unsigned size);

@@ -82,6 +82,34 @@ static void test_reset_and_power(void **state)
     }
 }
 
+/* Commands and data of the keyboard controller, one run each: what they come to. */
+static void test_keyboard_controller(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t command, data;
+        enum platform_stop stop;
+    } cases[] = {
+        {0xd1, 0xdf, PLATFORM_RUNS},        {0xd1, 0xdd, PLATFORM_UNSUPPORTED}, {0xd1, 0xde, PLATFORM_RESET},
+        {0xdd, 0xff, PLATFORM_UNSUPPORTED}, {0xdf, 0x00, PLATFORM_RUNS},        {0x60, 0x00, PLATFORM_RUNS},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture f;
+        fixture_init(&f);
+        platform_port_out(&f.p, 0x64, cases[i].command, 1);
+        platform_port_out(&f.p, 0x60, cases[i].data, 1);
+        assert_int_equal(f.p.stop, cases[i].stop);
+    }
+    struct fixture f;
+    fixture_init(&f);
+    assert_int_equal(in8(&f, 0x64), 0);
+    platform_port_out(&f.p, 0x64, 0xd0, 1);
+    assert_int_equal(in8(&f, 0x64), 1);
+    assert_int_equal(in8(&f, 0x60), 3); /* not in reset, line 20 on */
+    assert_int_equal(in8(&f, 0x64), 0);
+    assert_int_equal(in8(&f, 0x60), 0xff);
+}
+
 static void test_ports_without_a_device(void **state)
 {
     (void)state;
@@ -156,6 +184,7 @@ int main(void)
         cmocka_unit_test(test_debug_exit),
         cmocka_unit_test(test_debug_exit_is_configurable),
         cmocka_unit_test(test_reset_and_power),
+        cmocka_unit_test(test_keyboard_controller),
         cmocka_unit_test(test_ports_without_a_device),
         cmocka_unit_test(test_wide_access_is_split),
         cmocka_unit_test(test_bus),
