@@ -53,6 +53,7 @@ struct pieces {
     uint64_t physical[2];
     size_t size[2];
     unsigned count;
+    bool virtualized[2]; /* on the virtual-APIC page instead of the APIC-access page */
 };
 
 static enum mmu_status translate_pieces(struct mmu *mmu, uint64_t linear, size_t size, enum mmu_access access,
@@ -69,8 +70,20 @@ static enum mmu_status translate_pieces(struct mmu *mmu, uint64_t linear, size_t
         if (status != MMU_OK)
             return status;
         pieces->physical[i] = translation.physical;
+        status = mmu_check_apic_access(mmu, address, pieces->size[i], access, &pieces->physical[i],
+                                       &pieces->virtualized[i], fault);
+        if (status != MMU_OK)
+            return status;
     }
     return MMU_OK;
+}
+
+static void write_piece(struct mmu *mmu, const struct pieces *pieces, unsigned i, const uint8_t *from)
+{
+    write_physical(mmu->mem, pieces->physical[i], from, pieces->size[i]);
+    if (pieces->virtualized[i])
+        mmu->apic.written(mmu->apic.opaque, pieces->physical[i] & (PAGE_BYTES - 1),
+                          (unsigned)pieces->size[i]);
 }
 
 enum mmu_status mmu_read(struct mmu *mmu, uint64_t linear, void *to, size_t size, struct mmu_mode mode,
@@ -97,8 +110,7 @@ enum mmu_status mmu_write(struct mmu *mmu, uint64_t linear, const void *from, si
     if (status != MMU_OK)
         return status;
     for (unsigned i = 0; i < pieces.count; i++)
-        write_physical(mmu->mem, pieces.physical[i], (const uint8_t *)from + (i ? pieces.size[0] : 0),
-                       pieces.size[i]);
+        write_piece(mmu, &pieces, i, (const uint8_t *)from + (i ? pieces.size[0] : 0));
     return MMU_OK;
 }
 
@@ -120,6 +132,10 @@ enum mmu_status mmu_fetch(struct mmu *mmu, uint64_t linear, void *to, size_t siz
         size_t room = PAGE_BYTES - (size_t)(address & (PAGE_BYTES - 1));
         size_t piece = size - *got < room ? size - *got : room;
         enum mmu_status status = mmu_translate(mmu, address, MMU_FETCH, mode, &translation, fault);
+        bool virtualized;
+        if (status == MMU_OK)
+            status = mmu_check_apic_access(mmu, address, piece, MMU_FETCH, &translation.physical,
+                                           &virtualized, fault);
         if (status != MMU_OK)
             return *got ? MMU_OK : status;
         read_physical(mmu->mem, translation.physical, bytes + *got, piece);

@@ -154,8 +154,8 @@ static bool looks_for_dirty_flag(const struct walk *walk, enum ept_purpose purpo
     return walk->mmu->regime.pml_index && purpose == EPT_FOR_LINEAR_ADDRESS;
 }
 
-enum mmu_status ept_access(struct walk *walk, uint64_t guest_physical, unsigned need,
-                           enum ept_purpose purpose, struct ept_page *page)
+static enum mmu_status translate(struct walk *walk, uint64_t guest_physical, unsigned need,
+                                 enum ept_purpose purpose, struct ept_page *page)
 {
     struct tlb *tlb = walk->mmu->tlb;
     struct tlb_hit hit;
@@ -182,4 +182,16 @@ enum mmu_status ept_access(struct walk *walk, uint64_t guest_physical, unsigned 
                                   (page->dirty ? TLB_EPT_DIRTY : 0),
                               page->size);
     return MMU_OK;
+}
+
+/* SDM "Guest-Physical Accesses to the APIC-Access Page": paging structures and PDPTEs, below EPT violations.
+ */
+enum mmu_status ept_access(struct walk *walk, uint64_t guest_physical, unsigned need,
+                           enum ept_purpose purpose, struct ept_page *page)
+{
+    enum mmu_status status = translate(walk, guest_physical, need, purpose, page);
+    if (status == MMU_OK && purpose != EPT_FOR_LINEAR_ADDRESS && !walk->quiet &&
+        mmu_on_apic_access_page(walk->mmu, page->physical))
+        return mmu_guest_physical_apic_access(walk->fault);
+    return status;
 }

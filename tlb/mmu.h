@@ -43,6 +43,7 @@ enum mmu_status {
     MMU_EPT_VIOLATION,
     MMU_EPT_MISCONFIGURATION,
     MMU_PML_FULL, /* page-modification log-full event: no flag was set, no access made */
+    MMU_APIC_ACCESS,
 };
 
 struct mmu_translation {
@@ -55,8 +56,10 @@ struct mmu_translation {
 struct mmu_fault {
     uint32_t error_code; /* page fault */
     uint64_t linear;
-    uint64_t guest_physical; /* EPT violation and misconfiguration */
-    uint64_t qualification;  /* EPT violation: the exit qualification */
+    uint64_t guest_physical;    /* EPT violation and misconfiguration */
+    uint64_t qualification;     /* EPT violation, APIC access: the exit qualification */
+    uint8_t instruction_length; /* APIC access: of the instruction that made it; 0 if the MMU's caller does
+                                   not say */
 };
 
 /* All that a translation depends on besides the tables themselves. */
@@ -70,6 +73,19 @@ struct mmu_regime {
     uint64_t eptp;
     uint64_t pml_address; /* page-modification log: 512 entries of 8 bytes */
     uint16_t *pml_index;  /* the VMCS's; null: "enable PML" is off */
+    bool apic_access;          /* "virtualize APIC accesses" is on (non-root only): the two pages count */
+    uint64_t apic_access_page; /* physical addresses */
+    uint64_t virtual_apic_page;
+};
+
+/* Who decides about linear accesses to the APIC-access page. Both are null where nobody sets
+ * regime.apic_access. */
+struct mmu_apic {
+    /* True: the access goes to the virtual-APIC page. False: it is a VM exit. size in bytes. */
+    bool (*virtualizes)(void *opaque, unsigned offset, unsigned size, enum mmu_access access);
+    /* A write was made to the virtual-APIC page. */
+    void (*written)(void *opaque, unsigned offset, unsigned size);
+    void *opaque;
 };
 
 /* Callbacks that keep the outer cache a subset. Any may be null. */
@@ -91,6 +107,7 @@ struct mmu {
     const struct trace *trace;
     struct cycle_account *account; /* charged for walks and flushes */
     struct mmu_outer_cache outer;
+    struct mmu_apic apic;
     uint8_t processor;
 };
 
@@ -110,6 +127,18 @@ void mmu_set_regime(struct mmu *mmu, const struct mmu_regime *regime);
  * (guest-)physical one. For a 32-bit linear address outside of 64-bit mode the caller passes it truncated. */
 enum mmu_status mmu_translate(struct mmu *mmu, uint64_t linear, enum mmu_access access, struct mmu_mode mode,
                               struct mmu_translation *translation, struct mmu_fault *fault);
+
+/* To be asked after mmu_translate about each access of size bytes, before it is made: SDM "Virtualizing
+ * Memory-Mapped APIC Accesses". MMU_OK: make it, at *physical, which may have become that on the virtual-APIC
+ * page; *virtualized says so, and for a write mmu->apic.written is to be called. MMU_APIC_ACCESS: VM exit,
+ * *fault is filled. */
+enum mmu_status mmu_check_apic_access(struct mmu *mmu, uint64_t linear, size_t size, enum mmu_access access,
+                                      uint64_t *physical, bool *virtualized, struct mmu_fault *fault);
+/* Is this physical address on the APIC-access page of the present guest? */
+static inline bool mmu_on_apic_access_page(const struct mmu *mmu, uint64_t physical)
+{
+    return mmu->regime.apic_access && (physical & ~0xfffull) == mmu->regime.apic_access_page;
+}
 
 /* The model's own accesses to linear memory, at most 16 bytes or any length that crosses at most one page
  * boundary. A write translates both pages before it changes either. size in bytes. Addresses wrap at 32 bits
@@ -177,7 +206,7 @@ bool mmu_read_operand(struct mmu *mmu, const struct cpu_state *state, const stru
 bool mmu_write_operand(struct mmu *mmu, const struct cpu_state *state, const struct insn *insn,
                        const void *from, size_t size, struct cpu_outcome *outcome);
 /* Turns a translation failure into the event or VM exit that it causes. The VM exit has reason 48 or 49,
- * qualification, guest-linear and guest-physical address. */
+ * qualification, guest-linear and guest-physical address; for an APIC access reason 44 and qualification. */
 struct cpu_outcome mmu_fault_outcome(enum mmu_status status, const struct mmu_fault *fault);
 
 #endif

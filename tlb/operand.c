@@ -2,6 +2,7 @@
  * translation becomes. */
 #include "tlb/mmu.h"
 
+#define EXIT_REASON_APIC_ACCESS 44u
 #define EXIT_REASON_EPT_VIOLATION 48u
 #define EXIT_REASON_EPT_MISCONFIGURATION 49u
 #define EXIT_REASON_PML_FULL 62u
@@ -72,6 +73,11 @@ struct cpu_outcome mmu_fault_outcome(enum mmu_status status, const struct mmu_fa
         return outcome_vm_exit(&exit);
     case MMU_PML_FULL: /* no address is saved, and bits 11:0 of the qualification are undefined */
         return outcome_vm_exit(&(struct vm_exit){.reason = EXIT_REASON_PML_FULL});
+    case MMU_APIC_ACCESS:
+        exit.reason = EXIT_REASON_APIC_ACCESS;
+        exit.qualification = fault->qualification;
+        exit.instruction_length = fault->instruction_length;
+        return outcome_vm_exit(&exit);
     case MMU_OK:
         break;
     }

@@ -24,11 +24,18 @@ static bool same_keys(const struct mmu_regime *a, const struct mmu_regime *b)
            keys_in_use(a, CR4_PKS, a->pkrs) == keys_in_use(b, CR4_PKS, b->pkrs);
 }
 
+static bool same_apic_page(const struct mmu_regime *a, const struct mmu_regime *b)
+{
+    return a->apic_access == b->apic_access &&
+           (!a->apic_access ||
+            (a->apic_access_page == b->apic_access_page && a->virtual_apic_page == b->virtual_apic_page));
+}
+
 static bool same_translation(const struct mmu_regime *a, const struct mmu_regime *b)
 {
     bool same = !((a->cr0 ^ b->cr0) & REGIME_CR0) && a->cr3 == b->cr3 && !((a->cr4 ^ b->cr4) & REGIME_CR4) &&
                 !((a->efer ^ b->efer) & REGIME_EFER) && a->non_root == b->non_root && a->vpid == b->vpid &&
-                a->ept == b->ept && a->eptp == b->eptp && same_keys(a, b);
+                a->ept == b->ept && a->eptp == b->eptp && same_keys(a, b) && same_apic_page(a, b);
     for (unsigned i = 0; i < 4; i++)
         same = same && a->pdpte[i] == b->pdpte[i];
     return same;

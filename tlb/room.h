@@ -11,6 +11,9 @@ void mmu_drop_after_ept_violation(struct mmu *mmu, const struct mmu_fault *fault
 /* Takes from the outer cache what was dropped of the current regime's mappings. */
 void mmu_drop_outer(const struct mmu *mmu, const struct tlb_dropped *dropped);
 
+/* apic_access.c: SDM "Guest-Physical Accesses to the APIC-Access Page": never virtualized. */
+enum mmu_status mmu_guest_physical_apic_access(struct mmu_fault *fault);
+
 /* account.c: charges the walk's references and records the miss. page_bits 0: it found no page. */
 void mmu_account_walk(struct mmu *mmu, enum trace_mapping mapping, const struct walk *walk, uint64_t address,
                       unsigned page_bits);

@@ -19,6 +19,13 @@ static inline uint32_t vmcs_secondary_controls(const struct vmcs *v)
                : 0;
 }
 
+/* A tertiary control: 0 unless "activate tertiary controls" is 1. */
+static inline bool vmcs_ipi_virtualization(const struct vmcs *v)
+{
+    return (v->primary_proc_based_controls & PRIMARY_ACTIVATE_TERTIARY_CONTROLS) &&
+           (v->tertiary_proc_based_controls & TERTIARY_IPI_VIRTUALIZATION);
+}
+
 static inline bool vmcs_vpid_enabled(const struct vmcs *v)
 {
     return (vmcs_secondary_controls(v) & SECONDARY_ENABLE_VPID) != 0;

@@ -34,10 +34,7 @@ static struct cpu_outcome fail_late(struct vmx *vmx, uint32_t reason, uint64_t q
     struct vmcs *v = &vmx->vmcs;
     v->exit_reason = reason | EXIT_REASON_VM_ENTRY_FAILURE;
     v->exit_qualification = qualification;
-    vmx->non_root = false;
-    vmx->injection_valid = false;
-    vmx->preemption_timer_on = false;
-    vmx->virtual_nmi_blocking = false;
+    vmx_forget_guest(vmx);
     const enum vmx_abort abort_code = vmx_load_host_state(vmx);
     if (abort_code != VMX_ABORT_NONE)
         return vmx_do_abort(vmx, abort_code);
@@ -89,6 +86,7 @@ static struct cpu_outcome load_guest(struct vmx *vmx, bool launch)
     if (!vmcs_vpid_enabled(v))
         mmu_flush_vpid(vmx->mmu, 0, false, FLUSH_VM_ENTRY);
     vmx_update_regime(vmx);
+    vmx_enter_virtual_apic(vmx);
     if (v->vm_entry_msr_load_count) {
         const uint32_t failed = vmx_load_msr_list(vmx, v->vm_entry_msr_load_address,
                                                   v->vm_entry_msr_load_count, CYCLES_VM_ENTRY_MSRS);
@@ -116,13 +114,6 @@ static struct cpu_outcome load_guest(struct vmx *vmx, bool launch)
     return outcome_of(OUTCOME_VM_ENTRY);
 }
 
-/* A pending MTF VM exit may be injected only where "monitor trap flag" is advertised (SDM "VM-Entry Control
- * Fields"), and no profile of ours does. */
-static bool injects_pending_mtf(const struct vmcs *v)
-{
-    return (v->vm_entry_interruption_information & INTERRUPTION_VALID) && !vmx_entry_is_vectoring(v);
-}
-
 /* instruction_length: of VMLAUNCH or VMRESUME. An entry that fails before any state is loaded gives
  * OUTCOME_DONE, upon which the caller advances RIP by it. */
 struct cpu_outcome vmx_enter(struct vmx *vmx, bool launch, unsigned instruction_length)
@@ -146,11 +137,6 @@ struct cpu_outcome vmx_enter(struct vmx *vmx, bool launch, unsigned instruction_
         explain_from(vmx, &context, VMX_CHECK_GUEST);
         return fail_guest_state(vmx, qualification, rule->id);
     }
-    if (injects_pending_mtf(v))
-        return (struct cpu_outcome){
-            .kind = OUTCOME_UNSUPPORTED,
-            .text = "VM entry injects a pending MTF VM exit: the monitor trap flag is not "
-                    "modelled (vmx_model/entry.c)"};
     if (guest_will_use_pae_paging(v)) {
         uint64_t pdpte[4];
         if (!vmx_guest_pdptes(vmx, pdpte)) {

@@ -76,12 +76,17 @@ static bool caused_by_nmi(const struct vm_exit *exit)
            (information & INTERRUPTION_TYPE) >> INTERRUPTION_TYPE_SHIFT == EVENT_NMI;
 }
 
-static void leave_non_root_operation(struct vmx *vmx)
+void vmx_forget_guest(struct vmx *vmx)
 {
     vmx->non_root = false;
     vmx->injection_valid = false;
     vmx->preemption_timer_on = false;
     vmx->virtual_nmi_blocking = false;
+    vmx->trap_exit_pending = false;
+    vmx->apic_write = (struct vmx_apic_write){0};
+    vmx->virtual_interrupt_recognized = false;
+    vmx->monitor_trap = false;
+    vmx->monitor_trap_due = false;
 }
 
 /* From the saved guest state to the running host. MSRs are stored as the host's RDMSR reads them: the TSC
@@ -114,7 +119,7 @@ struct cpu_outcome vmx_exit(struct vmx *vmx, const struct vm_exit *exit)
     vmx_charge_exit(vmx);
     record(vmx, exit);
     vmx_save_guest_state(vmx, exit);
-    leave_non_root_operation(vmx);
+    vmx_forget_guest(vmx);
     if (caused_by_nmi(exit))
         vmx->state->interruptibility_state |= BLOCKING_BY_NMI;
     const enum vmx_abort failure = change_to_host(vmx);

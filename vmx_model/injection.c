@@ -53,6 +53,10 @@ void vmx_load_injection(struct vmx *vmx)
     const struct vmcs *v = &vmx->vmcs;
     const uint32_t information = v->vm_entry_interruption_information;
     vmx->injection_valid = vmx_entry_is_vectoring(v);
+    /* SDM "Injection of Pending MTF VM Exits": whatever the control says. */
+    vmx->monitor_trap = (v->primary_proc_based_controls & PRIMARY_MONITOR_TRAP_FLAG) != 0;
+    vmx->monitor_trap_due = (information & INTERRUPTION_VALID) && !vmx->injection_valid;
+    vmx->pause_seen = false;
     if (!vmx->injection_valid)
         return;
     const enum cpu_event_type type = injected_type(information);

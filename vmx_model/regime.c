@@ -25,6 +25,9 @@ void vmx_update_regime(struct vmx *vmx)
             regime.pml_address = vmx->vmcs.pml_address;
             regime.pml_index = &vmx->vmcs.pml_index;
         }
+        regime.apic_access = (vmcs_secondary_controls(&vmx->vmcs) & SECONDARY_VIRTUALIZE_APIC_ACCESSES) != 0;
+        regime.apic_access_page = vmx->vmcs.apic_access_address;
+        regime.virtual_apic_page = vmx->vmcs.virtual_apic_address;
     }
     mmu_set_regime(vmx->mmu, &regime);
 }

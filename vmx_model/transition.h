@@ -59,6 +59,8 @@ void vmx_save_guest_state(struct vmx *vmx, const struct vm_exit *exit);
 /* exit_load.c: the host-state area into the processor, invalidations included; vmx->non_root must be false.
  * Not the MSR list. VMX_ABORT_NONE on success. Blocking by NMI is not touched. */
 enum vmx_abort vmx_load_host_state(struct vmx *vmx);
+/* exit.c: what is kept about a guest only while it runs; vmx->non_root becomes false. */
+void vmx_forget_guest(struct vmx *vmx);
 /* exit.c: VMX abort; the outcome to return. */
 struct cpu_outcome vmx_do_abort(struct vmx *vmx, enum vmx_abort indicator);
 

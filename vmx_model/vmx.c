@@ -3,6 +3,16 @@
 
 #include <string.h>
 
+static bool virtualizes_apic_access(void *opaque, unsigned offset, unsigned size, enum mmu_access access)
+{
+    return vmx_virtualizes_apic_access(opaque, offset, size, access);
+}
+
+static void apic_page_written(void *opaque, unsigned offset, unsigned size)
+{
+    vmx_note_virtualized_write(opaque, offset, size);
+}
+
 void vmx_init(struct vmx *vmx, struct cpu_state *state, struct mmu *mmu, const struct phys_mem *mem,
               const struct cpu_profile *profile, const struct trace *trace, struct cycle_account *account,
               const struct vmx_ops *ops, void *opaque)
@@ -10,6 +20,8 @@ void vmx_init(struct vmx *vmx, struct cpu_state *state, struct mmu *mmu, const s
     memset(vmx, 0, sizeof(*vmx)); /* padding too: it goes to VMCS regions in memory */
     vmx->state = state;
     vmx->mmu = mmu;
+    mmu->apic = (struct mmu_apic){
+        .virtualizes = virtualizes_apic_access, .written = apic_page_written, .opaque = vmx};
     vmx->mem = mem;
     vmx->profile = profile;
     vmx->trace = trace;

@@ -32,6 +32,11 @@ struct vmx_ops {
     uint64_t (*read_cr8)(void *opaque);
     /* Acknowledge the highest-priority external interrupt for "acknowledge interrupt on exit"; its vector. */
     uint8_t (*acknowledge_interrupt)(void *opaque);
+    /* Writes 0 to the EOI register of the local APIC: posted-interrupt processing. */
+    void (*end_of_interrupt)(void *opaque);
+    /* Sends the notification of a posted-interrupt descriptor: the fixed, physical IPI that a write of its
+     * NDST and NV to the ICR would send in the local APIC's present mode (SDM "IPI Virtualization"). */
+    void (*send_notification)(void *opaque, uint32_t destination, uint8_t vector);
     /* One line of an explanation of a failed VM entry, for a person. No newline. */
     void (*explain)(void *opaque, const char *line);
 };
@@ -43,6 +48,13 @@ struct vmx_exit_cost {
     uint64_t exit, monitor, entry; /* cycles */
     uint64_t
         mark; /* in the monitor: when it began; in the guest: account->refill_cycles when it was entered */
+};
+
+/* A write to the APIC-access page that was virtualized; its emulation comes after the operation. */
+struct vmx_apic_write {
+    bool pending;
+    uint16_t offset; /* in the page */
+    uint8_t size;    /* bytes */
 };
 
 struct vmx {
@@ -70,6 +82,20 @@ struct vmx {
     /* VMX-preemption timer: valid in non-root operation when its control is on. */
     bool preemption_timer_on;
     uint64_t preemption_deadline; /* in cycles */
+
+    /* A VM exit that comes after the present operation: TPR below threshold, virtualized EOI, APIC write. */
+    bool trap_exit_pending;
+    struct vm_exit trap_exit;
+    struct vmx_apic_write apic_write;
+    bool virtual_interrupt_recognized;
+
+    bool monitor_trap;     /* "monitor trap flag" is 1 in the guest that runs */
+    bool monitor_trap_due; /* an MTF VM exit is pending on this instruction boundary */
+
+    /* PAUSE-loop exiting: times of the last execution of PAUSE at CPL 0 and of the first in the loop, in
+     * cycles. */
+    bool pause_seen;
+    uint64_t pause_last, pause_first;
 
     bool virtual_nmi_blocking; /* "virtual NMIs": blocking of virtual NMIs */
     uint64_t entry_began;      /* when VMLAUNCH or VMRESUME came to the last VM entry */
@@ -126,6 +152,57 @@ bool vmx_external_interrupt_exits(struct vmx *vmx, struct vm_exit *exit);
 bool vmx_pending_exit(struct vmx *vmx, struct vm_exit *exit);
 /* The earliest cycle at which vmx_pending_exit may become true by time alone; UINT64_MAX if never. */
 uint64_t vmx_next_deadline(const struct vmx *vmx);
+
+/* VM exits that come at once after an operation, before INIT signals and all else: TPR below threshold,
+ * virtualized EOI, APIC write. False: none, or the activity state holds it. */
+bool vmx_trap_exit(struct vmx *vmx, struct vm_exit *exit);
+/* The same, then the monitor trap flag, which goes before debug traps. */
+bool vmx_boundary_exit(struct vmx *vmx, struct vm_exit *exit);
+/* Would vmx_boundary_exit give one, or is the emulation of a virtualized write to the APIC-access page due
+ * before? */
+bool vmx_boundary_due(const struct vmx *vmx);
+/* An operation (an instruction, an iteration of a repeated one, or the delivery of an event) is over in VMX
+ * non-root operation: SDM "Monitor Trap Flag". */
+void vmx_note_operation(struct vmx *vmx);
+
+/* APIC virtualization (apic/): SDM chapter "APIC Virtualization and Virtual Interrupts".
+ * ------------------------------------------------------------------------------------- */
+
+/* Do MOV to and from CR8 go to the virtual-APIC page? If so, the two functions after it do. value: bits 3:0.
+ */
+bool vmx_virtualizes_cr8(const struct vmx *vmx);
+uint64_t vmx_read_virtual_cr8(const struct vmx *vmx);
+void vmx_write_virtual_cr8(struct vmx *vmx, uint64_t value);
+
+/* RDMSR and WRMSR that do not exit. NORMAL: not virtualized; FAULTS: #GP. */
+enum vmx_msr_access { VMX_MSR_NORMAL, VMX_MSR_VIRTUALIZED, VMX_MSR_FAULTS };
+enum vmx_msr_access vmx_read_virtual_apic_msr(const struct vmx *vmx, uint32_t index, uint64_t *value);
+enum vmx_msr_access vmx_write_virtual_apic_msr(struct vmx *vmx, uint32_t index, uint64_t value);
+
+/* A linear access to the APIC-access page: true if it goes to the virtual-APIC page instead, false if it is a
+ * VM exit. offset in the page, size in bytes. */
+bool vmx_virtualizes_apic_access(const struct vmx *vmx, unsigned offset, unsigned size,
+                                 enum mmu_access access);
+/* Such a write was made; vmx_emulate_apic_write is due after the operation that it is part of. */
+void vmx_note_virtualized_write(struct vmx *vmx, unsigned offset, unsigned size);
+void vmx_emulate_apic_write(struct vmx *vmx);
+
+/* VM entry: PPR virtualization and evaluation, or the TPR threshold. */
+void vmx_enter_virtual_apic(struct vmx *vmx);
+/* Is a virtual interrupt recognized, and does nothing hold it back? */
+bool vmx_virtual_interrupt_due(const struct vmx *vmx);
+/* SDM "Virtual-Interrupt Delivery", up to the delivery through the IDT, which is the caller's: the vector. */
+uint8_t vmx_take_virtual_interrupt(struct vmx *vmx);
+
+/* "Process posted interrupts" is in effect: an external interrupt is acknowledged first, then its vector
+ * asked about. */
+bool vmx_posts_interrupts(const struct vmx *vmx);
+/* False: another vector than that of notifications; a VM exit is due. */
+bool vmx_process_posted_interrupts(struct vmx *vmx, uint8_t vector);
+/* What becomes of an external interrupt that nothing holds back. POSTED: acknowledged and done with; EXITS:
+ * *exit is filled, and it is acknowledged if so asked; NORMAL: to be delivered by the caller. */
+enum vmx_external_interrupt { VMX_INTERRUPT_NORMAL, VMX_INTERRUPT_EXITS, VMX_INTERRUPT_POSTED };
+enum vmx_external_interrupt vmx_external_interrupt(struct vmx *vmx, struct vm_exit *exit);
 
 /* Carries a VM exit out: records, saves the guest state, MSR lists, loads the host state. OUTCOME_DONE, or
  * OUTCOME_VMX_ABORT, or OUTCOME_UNSUPPORTED. Afterwards the state is the host's. */

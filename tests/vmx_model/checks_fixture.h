@@ -20,6 +20,9 @@
 #define FIXTURE_LINKED 0x3000u /* a VMCS region, for the link pointer */
 #define FIXTURE_CR3 0x4000u
 #define FIXTURE_VMCS 0x8000u
+#define FIXTURE_VIRTUAL_APIC 0x1000u
+#define FIXTURE_DESCRIPTOR 0x2040u
+#define FIXTURE_PID_TABLE 0x2800u
 
 struct fixture {
     struct vmcs vmcs;
@@ -48,10 +51,13 @@ static inline void fixture_profile(struct fixture *f)
     f->profile.linear_address_bits = 48;
     f->profile.has_nx = true;
     vmx->basic = FIXTURE_REVISION | 4096ull << 32 | 6ull << 50 | 1ull << 55;
-    vmx->true_pinbased_ctls = fixture_allowed(PIN_FIXED, 0x7f);
-    vmx->true_procbased_ctls = fixture_allowed(PRIMARY_FIXED, 0xf7f9fffeu); /* no monitor trap flag */
-    vmx->procbased_ctls2 = fixture_allowed(0, SECONDARY_ENABLE_EPT | SECONDARY_ENABLE_VPID |
-                                                  SECONDARY_UNRESTRICTED_GUEST | SECONDARY_ENABLE_RDTSCP);
+    vmx->true_pinbased_ctls = fixture_allowed(PIN_FIXED, 0xff);
+    vmx->true_procbased_ctls = fixture_allowed(PRIMARY_FIXED, 0xf7fbfffeu); /* no monitor trap flag */
+    vmx->procbased_ctls2 =
+        fixture_allowed(0, SECONDARY_ENABLE_EPT | SECONDARY_ENABLE_VPID | SECONDARY_UNRESTRICTED_GUEST |
+                               SECONDARY_ENABLE_RDTSCP | SECONDARY_VIRTUALIZE_APIC_ACCESSES |
+                               SECONDARY_VIRTUALIZE_X2APIC_MODE | SECONDARY_APIC_REGISTER_VIRTUALIZATION |
+                               SECONDARY_VIRTUAL_INTERRUPT_DELIVERY);
     vmx->true_exit_ctls = fixture_allowed(EXIT_FIXED, 0x7fffff);
     vmx->true_entry_ctls =
         fixture_allowed(ENTRY_FIXED, 0xffff); /* with bits 11:10, which no rule but one refuses */
@@ -131,6 +137,36 @@ static inline void fixture_long(struct fixture *f)
     f->mem.low_size = FIXTURE_RAM;
     f->context.current_vmcs = FIXTURE_VMCS;
     f->context.ia32e_mode = true;
+}
+
+/* Virtual-interrupt delivery on top of fixture_long; then posted interrupts on top of that; or IPI
+ * virtualization. */
+static inline void virtual_interrupts(struct fixture *f)
+{
+    struct vmcs *v = &f->vmcs;
+    v->pin_based_controls |= PIN_EXTERNAL_INTERRUPT_EXITING;
+    v->primary_proc_based_controls |= PRIMARY_USE_TPR_SHADOW;
+    v->secondary_proc_based_controls |= SECONDARY_VIRTUAL_INTERRUPT_DELIVERY;
+    v->virtual_apic_address = FIXTURE_VIRTUAL_APIC;
+}
+
+static inline void posted_interrupts(struct fixture *f)
+{
+    struct vmcs *v = &f->vmcs;
+    virtual_interrupts(f);
+    v->pin_based_controls |= PIN_PROCESS_POSTED_INTERRUPTS;
+    v->primary_vm_exit_controls |= EXIT_ACKNOWLEDGE_INTERRUPT;
+    v->posted_interrupt_notification_vector = 0xf2;
+    v->posted_interrupt_descriptor_address = FIXTURE_DESCRIPTOR;
+}
+
+static inline void virtual_ipis(struct fixture *f)
+{
+    struct vmcs *v = &f->vmcs;
+    v->primary_proc_based_controls |= PRIMARY_USE_TPR_SHADOW | PRIMARY_ACTIVATE_TERTIARY_CONTROLS;
+    v->tertiary_proc_based_controls = TERTIARY_IPI_VIRTUALIZATION;
+    v->virtual_apic_address = FIXTURE_VIRTUAL_APIC;
+    v->pid_pointer_table_address = FIXTURE_PID_TABLE;
 }
 
 /* A 32-bit guest with PAE paging, its PDPTEs in the VMCS. */

@@ -127,8 +127,23 @@ static inline void fixture_explain(void *opaque, const char *line)
     (void)opaque, (void)line;
 }
 
-static const struct vmx_ops fixture_ops = {fixture_msr, fixture_set_msr, fixture_cr8, fixture_acknowledge,
-                                           fixture_explain};
+static inline void fixture_end_of_interrupt(void *opaque)
+{
+    (void)opaque;
+}
+
+static inline void fixture_notify(void *opaque, uint32_t destination, uint8_t vector)
+{
+    (void)opaque, (void)destination, (void)vector;
+}
+
+static const struct vmx_ops fixture_ops = {.read_msr = fixture_msr,
+                                           .write_msr = fixture_set_msr,
+                                           .read_cr8 = fixture_cr8,
+                                           .acknowledge_interrupt = fixture_acknowledge,
+                                           .end_of_interrupt = fixture_end_of_interrupt,
+                                           .send_notification = fixture_notify,
+                                           .explain = fixture_explain};
 
 static inline void fixture_64bit_state(struct cpu_state *state)
 {

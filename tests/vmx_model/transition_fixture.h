@@ -46,7 +46,10 @@ struct bench {
     struct trace_event event[64];
     unsigned events;
     unsigned explanations;
-    unsigned acknowledged;
+    unsigned acknowledged, interrupts_ended, notifications;
+    uint32_t notified;       /* destination of the last notification */
+    uint8_t notified_vector; /* and its vector */
+    uint8_t external_vector; /* what acknowledging gives; 0: 31H */
 };
 
 static inline void bench_emit(void *observer, const struct trace_event *event)
@@ -97,8 +100,22 @@ static inline uint64_t bench_read_cr8(void *opaque)
 
 static inline uint8_t bench_acknowledge(void *opaque)
 {
-    ((struct bench *)opaque)->acknowledged++;
-    return 0x31;
+    struct bench *b = opaque;
+    b->acknowledged++;
+    return b->external_vector ? b->external_vector : 0x31;
+}
+
+static inline void bench_end_of_interrupt(void *opaque)
+{
+    ((struct bench *)opaque)->interrupts_ended++;
+}
+
+static inline void bench_notify(void *opaque, uint32_t destination, uint8_t vector)
+{
+    struct bench *b = opaque;
+    b->notifications++;
+    b->notified = destination;
+    b->notified_vector = vector;
 }
 
 static inline void bench_explain(void *opaque, const char *line)
@@ -130,6 +147,8 @@ static const struct vmx_ops bench_ops = {.read_msr = bench_read_msr,
                                          .write_msr = bench_write_msr,
                                          .read_cr8 = bench_read_cr8,
                                          .acknowledge_interrupt = bench_acknowledge,
+                                         .end_of_interrupt = bench_end_of_interrupt,
+                                         .send_notification = bench_notify,
                                          .explain = bench_explain};
 
 /* make: one of fixture_long, fixture_pae, fixture_real, fixture_v86. Change b->vmx.vmcs afterwards, then

@@ -22,6 +22,9 @@
 /* What a violation comes to: VMfailValid(7), VMfailValid(8), or a failed entry with exit reason 33. */
 enum vmx_check_phase { VMX_CHECK_CONTROLS, VMX_CHECK_HOST, VMX_CHECK_GUEST, VMX_CHECK_PHASES };
 
+/* Facts about a VMCS, one bit each: bit n is the n'th line of facts.def. */
+typedef unsigned __int128 vmx_facts;
+
 /* All that the rules look at. The caller fills the first part, then calls vmx_check_prepare. */
 struct check_context {
     const struct vmcs *vmcs;
@@ -31,7 +34,7 @@ struct check_context {
     bool ia32e_mode;       /* IA32_EFER.LMA at the time of VM entry */
 
     /* Filled by vmx_check_prepare. */
-    uint64_t facts;              /* bit n: the n'th line of facts.def is true of this VMCS */
+    vmx_facts facts;             /* those that are true of this VMCS */
     uint32_t secondary_controls; /* 0 unless "activate secondary controls" is 1 */
     uint64_t beyond_physical;    /* address bits at and above the physical-address width */
     uint64_t beyond_vmx_address; /* the same, and bits 63:32 if IA32_VMX_BASIC[48] is 1 */
@@ -55,7 +58,7 @@ struct vmx_rule {
     enum vmx_check_phase phase;
     uint64_t qualification; /* exit qualification that the guest phase gives (SDM "VM-Entry Failures During or
                                After Loading Guest State"); else 0 */
-    uint64_t applies;       /* facts that must all be true; else the rule is not checked */
+    vmx_facts applies;      /* facts that must all be true; else the rule is not checked */
     bool (*holds)(const struct check_context *context);
     struct vmx_expectation (*expected)(const struct check_context *context); /* null: VMX_EXPECT_DEMAND */
     uint16_t field, other; /* for vmcs_field_at: the field that is judged, and one that it is judged by (or

@@ -29,6 +29,30 @@ static bool ept_walk_length_supported(const struct check_context *c)
            (length_less_1 == 4 && (c->profile->vmx.ept_vpid_cap & EPT_CAP_WALK_5));
 }
 
+#define VTPR 0x80u /* SDM "Virtualized APIC Registers" */
+
+/* The page's address may be one that another rule refuses. Where no RAM is, a read gives ones. */
+static bool tpr_threshold_within_vtpr(const struct check_context *c)
+{
+    const uint8_t *vtpr = phys_ram(c->mem, c->vmcs->virtual_apic_address + VTPR, 1);
+    const uint32_t priority_class = vtpr ? (uint32_t)*vtpr >> 4 : 15;
+    return (c->vmcs->tpr_threshold & 15) <= priority_class;
+}
+
+/* The field's own bit does not count while the tertiary controls are not active. */
+static uint64_t ipi_virtualization_if_active(const struct check_context *c)
+{
+    return vmcs_ipi_virtualization(c->vmcs) ? TERTIARY_IPI_VIRTUALIZATION : 0;
+}
+
+/* An overflow shows as a sum that is smaller than the address. */
+static bool pid_pointer_table_end_valid(const struct check_context *c)
+{
+    const uint64_t table = c->vmcs->pid_pointer_table_address;
+    const uint64_t last = table + (uint64_t)c->vmcs->last_pid_pointer_index * 8;
+    return last >= table && !(last & c->beyond_physical);
+}
+
 /* The field's own bit does not count while the secondary controls are not active. */
 static uint64_t unrestricted_if_active(const struct check_context *c)
 {

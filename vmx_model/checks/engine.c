@@ -15,7 +15,7 @@ static const struct check_section *const sections[] = {
 void vmx_check_prepare(struct check_context *c)
 {
     const struct vmcs *v = c->vmcs;
-    uint64_t facts = 0;
+    vmx_facts facts = 0;
     c->beyond_physical = UINT64_MAX << c->profile->physical_address_bits;
     c->beyond_vmx_address =
         c->beyond_physical | (c->profile->vmx.basic & BASIC_32_BIT_ADDRESSES ? HIGH_32_BITS : 0);
@@ -23,7 +23,7 @@ void vmx_check_prepare(struct check_context *c)
     c->secondary_controls = v->primary_proc_based_controls & PRIMARY_ACTIVATE_SECONDARY_CONTROLS
                                 ? v->secondary_proc_based_controls
                                 : 0;
-#define FACT(name, text, expression) facts |= (uint64_t)(bool)(expression) << FACT_##name;
+#define FACT(name, text, expression) facts |= (vmx_facts)(bool)(expression) << FACT_##name;
 #include "vmx_model/checks/facts.def"
 #undef FACT
     c->facts = facts;

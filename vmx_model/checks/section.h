@@ -16,8 +16,8 @@
 
 #define SECTION_PASTE_(a, b) a##b
 #define SECTION_PASTE(a, b) SECTION_PASTE_(a, b)
-#define ALWAYS 0ull
-#define IF(fact) (1ull << FACT_##fact)
+#define ALWAYS ((vmx_facts)0)
+#define IF(fact) ((vmx_facts)1 << FACT_##fact)
 #define IF2(a, b) (IF(a) | IF(b))
 #define IF3(a, b, d) (IF(a) | IF(b) | IF(d))
 
@@ -104,7 +104,7 @@ static const struct vmx_rule section_rules[] = {
 /* 4. The first violated rule. */
 static const struct vmx_rule *section_first(const struct check_context *context)
 {
-    const uint64_t facts = context->facts;
+    const vmx_facts facts = context->facts;
 #define CHECK(id, demand, applies, ...)                                                                      \
     if ((facts & (applies)) == (applies) && !id##_holds(context))                                            \
         return &section_rules[RULE_##id];

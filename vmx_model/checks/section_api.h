@@ -7,6 +7,7 @@
 
 #include "vmx_model/checks/checks.h"
 #include "vmx_model/controls.h"
+#include "vmx_model/effective_controls.h"
 #include "vtsim/cpu_state.h"
 #include "vtsim/outcome.h"
 
@@ -46,7 +47,7 @@ enum check_fact {
 #undef FACT
     FACT_COUNT
 };
-_Static_assert(FACT_COUNT <= 64, "facts are one bit each of a 64-bit word");
+_Static_assert(FACT_COUNT <= 128, "facts are one bit each of a vmx_facts");
 
 /* For rules that show no second field: what vmcs_field_at has nothing for. */
 #define VMCS_INDEX_none VMCS_FIELD_COUNT

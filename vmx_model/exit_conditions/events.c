@@ -9,6 +9,8 @@
 /* SDM table "Exit Qualification for Debug Exceptions": B3 to B0, BD, BS. */
 #define DEBUG_QUALIFICATION 0x600fu
 #define QUALIFICATION_NMI_UNBLOCKING (1u << 12)
+#define APIC_ACCESS_TYPE_SHIFT 12
+enum { APIC_ACCESS_DELIVERY = 3, APIC_ACCESS_GUEST_PHYSICAL_DELIVERY = 10, APIC_ACCESS_GUEST_PHYSICAL = 15 };
 
 static uint32_t information_of(const struct cpu_event *event)
 {
@@ -73,6 +75,26 @@ bool vmx_event_exits(struct vmx *vmx, const struct cpu_event *event, struct vm_e
     }
 }
 
+static struct vm_exit acknowledged(uint8_t vector)
+{
+    return (struct vm_exit){.reason = EXIT_REASON_EXTERNAL_INTERRUPT,
+                            .interruption_information =
+                                vector | (uint32_t)EVENT_EXTERNAL_INTERRUPT << INTERRUPTION_TYPE_SHIFT |
+                                INTERRUPTION_VALID};
+}
+
+/* SDM "Posted-Interrupt Processing", steps 1 and 2. */
+enum vmx_external_interrupt vmx_external_interrupt(struct vmx *vmx, struct vm_exit *exit)
+{
+    if (!vmx_posts_interrupts(vmx))
+        return vmx_external_interrupt_exits(vmx, exit) ? VMX_INTERRUPT_EXITS : VMX_INTERRUPT_NORMAL;
+    const uint8_t vector = vmx->ops->acknowledge_interrupt(vmx->opaque);
+    if (vmx_process_posted_interrupts(vmx, vector))
+        return VMX_INTERRUPT_POSTED;
+    *exit = acknowledged(vector);
+    return VMX_INTERRUPT_EXITS;
+}
+
 /* "Event Blocking": with the control, RFLAGS.IF does not block, and whether STI and MOV SS do is
  * implementation-specific. Here they do: the caller (cpu_take_due_events) looks at both shadows before it
  * asks. The shutdown and wait-for-SIPI states block too ("Activity State"). */
@@ -84,9 +106,7 @@ bool vmx_external_interrupt_exits(struct vmx *vmx, struct vm_exit *exit)
         return false;
     *exit = (struct vm_exit){.reason = EXIT_REASON_EXTERNAL_INTERRUPT};
     if (vmx->vmcs.primary_vm_exit_controls & EXIT_ACKNOWLEDGE_INTERRUPT)
-        exit->interruption_information = vmx->ops->acknowledge_interrupt(vmx->opaque) |
-                                         (uint32_t)EVENT_EXTERNAL_INTERRUPT << INTERRUPTION_TYPE_SHIFT |
-                                         INTERRUPTION_VALID;
+        *exit = acknowledged(vmx->ops->acknowledge_interrupt(vmx->opaque));
     return true;
 }
 
@@ -94,6 +114,14 @@ static bool is_double_fault(uint32_t information)
 {
     return (information & INTERRUPTION_VALID) && (information & INTERRUPTION_VECTOR) == VECTOR_DF &&
            (information & INTERRUPTION_TYPE) >> INTERRUPTION_TYPE_SHIFT == EVENT_HARDWARE_EXCEPTION;
+}
+
+/* SDM table "Exit Qualification for APIC-Access VM Exits": the access types of event delivery. */
+static uint64_t during_delivery(uint64_t qualification)
+{
+    const bool guest_physical = (qualification >> APIC_ACCESS_TYPE_SHIFT & 15) == APIC_ACCESS_GUEST_PHYSICAL;
+    const uint64_t type = guest_physical ? APIC_ACCESS_GUEST_PHYSICAL_DELIVERY : APIC_ACCESS_DELIVERY;
+    return (qualification & 0xfff) | type << APIC_ACCESS_TYPE_SHIFT;
 }
 
 /* A double fault that exits, and a triple fault, do not count as coming during event delivery. */
@@ -105,6 +133,8 @@ void vmx_note_vectoring(struct vm_exit *exit, const struct cpu_event *event)
     exit->idt_vectoring_information = information_of(event);
     exit->idt_vectoring_error_code = event->has_error_code ? event->error_code : 0;
     exit->idt_vectoring_instruction_length = event->instruction_length;
+    if (exit->reason == EXIT_REASON_APIC_ACCESS)
+        exit->qualification = during_delivery(exit->qualification);
 }
 
 void vmx_note_nmi_unblocking(const struct vmx *vmx, struct vm_exit *exit, bool nmis_were_blocked)

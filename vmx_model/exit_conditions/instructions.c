@@ -72,7 +72,7 @@ static const struct instruction_exit table[INSN_COUNT] = {
     [INSN_RDTSC]   = ON_PRIMARY(RDTSC, RDTSC_EXITING),
     [INSN_MWAIT]   = ON_PRIMARY(MWAIT, MWAIT_EXITING), /* qualification 0: no address-range monitoring is modelled */
     [INSN_MONITOR] = ON_PRIMARY(MONITOR, MONITOR_EXITING),
-    [INSN_PAUSE]   = ON_PRIMARY(PAUSE, PAUSE_EXITING),
+    [INSN_PAUSE]   = ON_CONDITION(PAUSE, vmx_exit_pause),
     [INSN_WBINVD]  = ON_SECONDARY(WBINVD, WBINVD_EXITING),
     [INSN_RDRAND]  = {EXITS(SECONDARY, RDRAND), .control = SECONDARY_RDRAND_EXITING, .information = INFORMATION_RANDOM},
     [INSN_RDSEED]  = {EXITS(SECONDARY, RDSEED), .control = SECONDARY_RDSEED_EXITING, .information = INFORMATION_RANDOM},
@@ -154,6 +154,29 @@ bool vmx_exit_xsaves(struct vmx *vmx, const struct insn *insn, struct vm_exit *e
     (void)exit;
     return (vmcs_secondary_controls(&vmx->vmcs) & SECONDARY_ENABLE_XSAVES_XRSTORS) &&
            (mask & vmx->state->msr.xss & vmx->vmcs.xss_exiting_bitmap);
+}
+
+/* SDM "Instructions That Cause VM Exits Conditionally", PAUSE, with the controls of "Controls for PAUSE-Loop
+ * Exiting". Time is that of the TSC, which here counts cycles. */
+static bool pause_loop_exits(struct vmx *vmx)
+{
+    const struct vmcs *v = &vmx->vmcs;
+    const uint64_t now = vmx->account->now;
+    if (!(vmcs_secondary_controls(v) & SECONDARY_PAUSE_LOOP_EXITING) || cpu_cpl(vmx->state) != 0)
+        return false;
+    const bool first = !vmx->pause_seen || now - vmx->pause_last > v->ple_gap;
+    vmx->pause_seen = true;
+    vmx->pause_last = now;
+    if (first)
+        vmx->pause_first = now;
+    return !first && now - vmx->pause_first > v->ple_window;
+}
+
+bool vmx_exit_pause(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+{
+    (void)insn;
+    (void)exit;
+    return (vmx->vmcs.primary_proc_based_controls & PRIMARY_PAUSE_EXITING) || pause_loop_exits(vmx);
 }
 
 /* SDM table "Exit Qualification for MOV DR". */
