@@ -217,6 +217,12 @@ static bool on_poll(void *opaque)
     return machine_after(p, cpu_poll(&p->cpu));
 }
 
+static void on_step(void *opaque)
+{
+    struct machine_processor *p = opaque;
+    cpu_stepped(&p->cpu);
+}
+
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -258,6 +264,7 @@ static bool open_core(struct machine_processor *p)
                                        .profile = p->cpu.profile,
                                        .account = &p->cpu.account,
                                        .instructions = &p->cpu.instructions,
+                                       .single_step = {&p->cpu.vmx.monitor_trap, on_step, p},
                                        .accounting = m->accounting};
     p->core = core_open(&config, &error);
     if (p->core)

@@ -38,6 +38,15 @@ struct core_client {
     void *opaque;
 };
 
+/* One instruction of translated code at a time, for the monitor trap flag. wanted null: never. */
+struct core_single_step {
+    const bool *wanted; /* looked at between blocks */
+    /* An instruction, or one iteration of a repeated one, has completed; a poll follows. RFLAGS.RF is 1
+     * between iterations. */
+    void (*done)(void *opaque);
+    void *opaque;
+};
+
 struct core_config {
     const struct core_client *client;
     struct cpu_state *state;
@@ -46,6 +55,7 @@ struct core_config {
     const struct cpu_profile *profile;
     struct cycle_account *account;
     uint64_t *instructions;
+    struct core_single_step single_step;
     bool accounting; /* false: neither cycles nor instructions are counted (for measuring what that costs) */
 };
 

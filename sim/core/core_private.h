@@ -9,21 +9,22 @@
 #include "sim/core/unicorn_internal.h"
 
 enum {
-    CORE_BLOCK_INSTRUCTIONS = 32,    /* a block is cut after this many */
-    CORE_BLOCK_RECORDS = 1 << 17,    /* more than blocks fit in the code buffer at a time */
-    CORE_BLOCK_MARGIN = 64,          /* of the records */
+    CORE_BLOCK_INSTRUCTIONS = 32,       /* a block is cut after this many */
+    CORE_BLOCK_RECORDS = 1 << 17,       /* more than blocks fit in the code buffer at a time */
+    CORE_BLOCK_MARGIN = 64,             /* of the records */
     CORE_NO_BLOCK = CORE_BLOCK_RECORDS, /* an empty record */
-    CORE_CODE_BUFFER = 32 << 20,     /* bytes */
-    CORE_CODE_MARGIN = 1 << 20,      /* of the code buffer: emptied when less than this is left */
-    CORE_SLICE = 1 << 20,            /* cycles granted to translated code at most */
+    CORE_CODE_BUFFER = 32 << 20,        /* bytes */
+    CORE_CODE_MARGIN = 1 << 20,         /* of the code buffer: emptied when less than this is left */
+    CORE_SLICE = 1 << 20,               /* cycles granted to translated code at most */
     CORE_FILLS_REMEMBERED = 48,
     CORE_PAGE_FILTER = 4096,
-    CORE_TRAP_MEMORY_FAULT = 0x1f0,  /* our own exception numbers, beside the library's 0x100 + intercept code */
+    CORE_TRAP_MEMORY_FAULT =
+        0x1f0, /* our own exception numbers, beside the library's 0x100 + intercept code */
 };
 
 /* What is known of one translated block. */
 struct core_block {
-    uint64_t pc; /* linear address */
+    uint64_t pc;   /* linear address */
     uint32_t cost; /* cycles when all of it runs */
     uint16_t size;
     uint8_t instructions;
@@ -31,7 +32,7 @@ struct core_block {
     bool checked;     /* substituted by a trap that only checks: step.h */
     union {
         struct {
-            uint8_t offset[CORE_BLOCK_INSTRUCTIONS];   /* of each instruction from pc */
+            uint8_t offset[CORE_BLOCK_INSTRUCTIONS];  /* of each instruction from pc */
             uint16_t before[CORE_BLOCK_INSTRUCTIONS]; /* cycles of the instructions before it */
         };
         struct insn insn;
@@ -51,7 +52,8 @@ struct core {
     uint32_t *instruction_counter; /* in an unused field of the state: translated code adds to it */
     uint32_t *current_block;       /* likewise: index of the block that was entered last */
     int32_t *budget;               /* likewise: cycles left of the slice; negative: leave at the next block */
-    int32_t instruction_counter_offset, current_block_offset, budget_offset, countdown_offset; /* from the state */
+    int32_t instruction_counter_offset, current_block_offset, budget_offset,
+        countdown_offset; /* from the state */
     struct core_block *blocks;
     uint32_t next_block;
     uint32_t first_block; /* since the code buffer was emptied */
@@ -60,35 +62,39 @@ struct core {
     bool stepping;       /* one checked instruction is under way in the library */
     bool step_begun;     /* the library has been sent to it: it asks between blocks before it too */
     uint64_t step_rip;   /* its RIP */
+    bool step_repeats;   /* it has a REP prefix: one iteration of it is run */
     uint64_t watch_hits; /* data breakpoints that it hits */
     uint64_t steps;      /* checked so far */
     uint64_t blocks_translated;
     csh decoder[3]; /* 16, 32, 64 bits */
     cs_insn *decoded;
-    int32_t granted;    /* value of the budget up to which time has been settled */
-    bool stop;          /* a callback ended the run */
-    bool poll_soon;     /* a device changed something in the middle of a block */
-    bool partial_block; /* the library left a block in its middle without a trap */
-    bool window_wanted; /* cached answer of wants_interrupt_window */
+    int32_t granted;         /* value of the budget up to which time has been settled */
+    bool stop;               /* a callback ended the run */
+    bool poll_soon;          /* a device changed something in the middle of a block */
+    bool partial_block;      /* the library left a block in its middle without a trap */
+    bool window_wanted;      /* cached answer of wants_interrupt_window */
     uint8_t exported_shadow; /* BLOCKING_BY_* that the inhibit flag stands for, as exported */
     bool exported_rf;
     uint64_t exported_rip;
     uint64_t exported_instructions;
     enum core_fill_failure {
-        FILL_FAULT,         /* fault_status and fault */
+        FILL_FAULT, /* fault_status and fault */
         FILL_NOT_CANONICAL,
-        FILL_NO_CODE,       /* a fetch from where no RAM is: all ones, which is no instruction */
+        FILL_STEP,    /* a write that the model has to follow up: its instruction is to run by itself */
+        FILL_NO_CODE, /* a fetch from where no RAM is: all ones, which is no instruction */
     } fill_failure;
     enum mmu_status fault_status;
     struct mmu_fault fault;
-    /* what the library's cache was filled with since it was last emptied; more than fit: all of it is emptied */
+    /* what the library's cache was filled with since it was last emptied; more than fit: all of it is emptied
+     */
     struct core_filled {
         uint64_t page;
         uint8_t mode;
         bool fetch;
     } filled[CORE_FILLS_REMEMBERED];
     unsigned fills;
-    uint64_t fetched_from[CORE_PAGE_FILTER / 64]; /* a bit for each page, by its low bits, that was filled for fetching */
+    uint64_t fetched_from[CORE_PAGE_FILTER /
+                          64]; /* a bit for each page, by its low bits, that was filled for fetching */
     /* block accounting: state of the translation under way */
     void *tcg_context;
     struct lib_op *op[4];
@@ -129,7 +135,8 @@ void core_forget_code(struct core *core);
 /* scan.c */
 bool core_open_decoders(struct core *core);
 /* Decodes an instruction that the model executes; mode 0, 1, 2: 16, 32, 64 bits. */
-bool core_model_executes(const struct core *core, const uint8_t *bytes, size_t got, unsigned mode, struct insn *insn);
+bool core_model_executes(const struct core *core, const uint8_t *bytes, size_t got, unsigned mode,
+                         struct insn *insn);
 void core_close_decoders(struct core *core);
 struct core_scan {
     unsigned instructions; /* how many to translate */

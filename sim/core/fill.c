@@ -1,5 +1,6 @@
 /*
- * fill.c: the MMU behind the library's TLB fill, its cache kept a subset of the modelled TLB, and physical memory.
+ * fill.c: the MMU behind the library's TLB fill, its cache kept a subset of the modelled TLB, and physical
+ * memory.
  *
  * Guest-physical layout is the library's physical layout: RAM where it is, and one region of devices over each hole, so
  * that no access ends the run.
@@ -11,15 +12,15 @@ bool (*core_foreign_fill)(void *cpu, uint64_t va, int mmu_index);
 
 bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access, int mmu_index, bool probe,
                                     uintptr_t host_pc);
-struct lib_region *__real_memory_map_ptr_x86_64(struct uc_struct *uc, uint64_t begin, size_t size, uint32_t permissions,
-                                                void *host);
-struct lib_region *__wrap_memory_map_ptr_x86_64(struct uc_struct *uc, uint64_t begin, size_t size, uint32_t permissions,
-                                                void *host);
+struct lib_region *__real_memory_map_ptr_x86_64(struct uc_struct *uc, uint64_t begin, size_t size,
+                                                uint32_t permissions, void *host);
+struct lib_region *__wrap_memory_map_ptr_x86_64(struct uc_struct *uc, uint64_t begin, size_t size,
+                                                uint32_t permissions, void *host);
 bool __real_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access, int mmu_index, bool probe,
                                     uintptr_t host_pc);
 
-/* The library resizes its cache by the host's clock when it is flushed. Held in the middle of the band in which it leaves
- * the size alone, and with a window that never ends, it keeps its 256 entries. */
+/* The library resizes its cache by the host's clock when it is flushed. Held in the middle of the band in
+ * which it leaves the size alone, and with a window that never ends, it keeps its 256 entries. */
 static void pin_cache_size(struct core *core)
 {
     for (int i = 0; i < LIB_MMU_MODES; i++) {
@@ -51,8 +52,8 @@ static void note_fill(struct core *core, uint64_t page, unsigned mode, bool fetc
         core->fetched_from[bit / 64] |= 1ull << (bit & 63);
 }
 
-/* A world switch seldom finds more than a few entries: emptying those is much less than the library's own way, which
- * clears its table of jump targets and whole modes. */
+/* A world switch seldom finds more than a few entries: emptying those is much less than the library's own
+ * way, which clears its table of jump targets and whole modes. */
 static void drop_remembered(struct core *core)
 {
     unsigned modes = 0;
@@ -84,8 +85,8 @@ static void drop_all(void *opaque)
     memset(core->fetched_from, 0, sizeof core->fetched_from);
 }
 
-/* Outside of 64-bit mode the library's linear address of code is CS.base + EIP with a bit 32: the low 32 bits decide, which
- * at worst drops a page too many. */
+/* Outside of 64-bit mode the library's linear address of code is CS.base + EIP with a bit 32: the low 32 bits
+ * decide, which at worst drops a page too many. */
 static void drop_entry(struct lib_tlb_entry *entry, uint64_t page)
 {
     const uint32_t mask = ~0xfffu, low = (uint32_t)page;
@@ -120,8 +121,8 @@ static _Noreturn void leave_with_fault(struct core *core, uintptr_t host_pc)
     cpu_loop_exit_restore_x86_64(core->cpu, host_pc);
 }
 
-/* The library's cache holds the right to fetch only where a fetch was translated, so that every page that blocks run from is
- * in fetched_from. A fill for data keeps the right that the page has already. */
+/* The library's cache holds the right to fetch only where a fetch was translated, so that every page that
+ * blocks run from is in fetched_from. A fill for data keeps the right that the page has already. */
 static int library_rights(const struct core *core, uint8_t rights, uint64_t page, unsigned mode, bool fetch)
 {
     bool may_fetch = fetch || slot_of(core, mode, page)->code == page;
@@ -129,9 +130,32 @@ static int library_rights(const struct core *core, uint8_t rights, uint64_t page
            (rights & MMU_RIGHT_EXECUTE && may_fetch ? 4 : 0);
 }
 
-static bool translate(struct core *core, uint64_t va, int access, int mmu_index, struct mmu_translation *out)
+/* SDM volume 3C, "Virtualizing Memory-Mapped APIC Accesses". A write is followed up after its instruction,
+ * which therefore has to run by itself. */
+static bool apic_access_made(struct core *core, uint64_t linear, int size, enum mmu_access kind,
+                             struct mmu_translation *out, bool *virtualized)
 {
-    const struct mmu_mode mode = {.user = mmu_index == LIB_MMU_USER, .smap_ignored = mmu_index == LIB_MMU_SUPERVISOR};
+    struct mmu *mmu = core->config.mmu;
+    size_t bytes = size > 0 ? (size_t)size : 1;
+    core->fault_status =
+        mmu_check_apic_access(mmu, linear, bytes, kind, &out->physical, virtualized, &core->fault);
+    if (core->fault_status != MMU_OK)
+        return false;
+    if (!*virtualized || kind != MMU_WRITE)
+        return true;
+    core->fill_failure = FILL_STEP;
+    if (!core->stepping)
+        return false;
+    mmu->apic.written(mmu->apic.opaque, out->physical & 0xfff, (unsigned)bytes);
+    core->poll_soon = true;
+    return true;
+}
+
+static bool translate(struct core *core, uint64_t va, int size, int access, int mmu_index,
+                      struct mmu_translation *out, bool *virtualized)
+{
+    const struct mmu_mode mode = {.user = mmu_index == LIB_MMU_USER,
+                                  .smap_ignored = mmu_index == LIB_MMU_SUPERVISOR};
     enum mmu_access kind = access == 2 ? MMU_FETCH : access == 1 ? MMU_WRITE : MMU_READ;
     bool bits64 = (core->env->hflags & LIB_HF_CS64) != 0;
     uint64_t linear = bits64 ? va : (uint32_t)va;
@@ -140,7 +164,7 @@ static bool translate(struct core *core, uint64_t va, int access, int mmu_index,
         return false;
     core->fill_failure = FILL_FAULT;
     core->fault_status = mmu_translate(core->config.mmu, linear, kind, mode, out, &core->fault);
-    if (core->fault_status != MMU_OK)
+    if (core->fault_status != MMU_OK || !apic_access_made(core, linear, size, kind, out, virtualized))
         return false;
     core->fill_failure = FILL_NO_CODE;
     return kind != MMU_FETCH || phys_ram(core->config.mem, out->physical & ~0xfffull, 4096);
@@ -151,11 +175,12 @@ bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access,
 {
     struct core *core = core_current;
     struct mmu_translation found;
+    bool virtualized;
     if (!core && core_foreign_fill)
         return core_foreign_fill(cs, va, mmu_index);
     if (!core || cs != (void *)core->cpu)
         return __real_unicorn_fill_tlb_x86_64(cs, va, size, access, mmu_index, probe, host_pc);
-    if (!translate(core, va, access, mmu_index, &found)) {
+    if (!translate(core, va, size, access, mmu_index, &found, &virtualized)) {
         if (probe)
             return false;
         leave_with_fault(core, host_pc);
@@ -163,7 +188,8 @@ bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access,
     uint64_t page = va & ~0xfffull;
     bool fetch = access == 2;
     int rights = library_rights(core, found.rights, page, (unsigned)mmu_index, fetch);
-    tlb_set_page_x86_64(cs, page, found.physical & ~0xfffull, rights, mmu_index, 4096);
+    /* With less than a page the library asks at each access. */
+    tlb_set_page_x86_64(cs, page, found.physical & ~0xfffull, rights, mmu_index, virtualized ? 1 : 4096);
     note_fill(core, page, (unsigned)mmu_index, fetch);
     if (found.rights & MMU_RIGHT_WRITE && !core_holds_code(core, found.physical))
         slot_of(core, (unsigned)mmu_index, page)->write &= ~LIB_TLB_WATCHED;
@@ -208,15 +234,16 @@ static bool map_devices(struct core *core, uint64_t base, uint64_t size)
     return uc_mmio_map(core->uc, base, size, read_device, kept, write_device, kept) == UC_ERR_OK;
 }
 
-struct lib_region *__wrap_memory_map_ptr_x86_64(struct uc_struct *uc, uint64_t begin, size_t size, uint32_t permissions,
-                                                void *host)
+struct lib_region *__wrap_memory_map_ptr_x86_64(struct uc_struct *uc, uint64_t begin, size_t size,
+                                                uint32_t permissions, void *host)
 {
     struct lib_region *region = __real_memory_map_ptr_x86_64(uc, begin, size, permissions, host);
     struct core *core = core_current;
     if (!core || !core->mapping_ram || !region)
         return region;
     core->region_misfit |= !region->ram || region->size != (__int128)size || region->address != begin ||
-                           region->engine != (void *)uc || region->permissions != permissions || region->priority != 0;
+                           region->engine != (void *)uc || region->permissions != permissions ||
+                           region->priority != 0;
     if (!core->region_misfit)
         region->priority = 1;
     return region;

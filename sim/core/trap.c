@@ -100,6 +100,28 @@ static bool run_model_instruction(struct core *core, const struct insn *insn)
     return core->config.client->instruction(core->config.client->opaque, insn);
 }
 
+/* Bytes of the instruction at RIP, 0 if they cannot be fetched. */
+static uint8_t length_at_rip(struct core *core)
+{
+    const struct cpu_state *s = core->config.state;
+    const struct mmu_mode mode = {.user = cpu_cpl(s) == 3};
+    uint8_t bytes[15];
+    const uint8_t *code = bytes;
+    size_t got = 0;
+    struct mmu_fault fault;
+    unsigned bits = cpu_code_bits(s);
+    uint64_t linear = s->rip + s->seg[SEG_CS].base, address = s->rip;
+    if (bits != 64)
+        linear = (uint32_t)linear;
+    if (mmu_fetch(core->config.mmu, linear, bytes, sizeof bytes, mode, &got, &fault) != MMU_OK ||
+        !cs_disasm_iter(core->decoder[bits == 64   ? 2
+                                      : bits == 32 ? 1
+                                                   : 0],
+                        &code, &got, &address, core->decoded))
+        return 0;
+    return (uint8_t)core->decoded->size;
+}
+
 static bool fill_failed(struct core *core)
 {
     const struct core_client *client = core->config.client;
@@ -108,9 +130,13 @@ static bool fill_failed(struct core *core)
         return deliver_non_canonical(core);
     case FILL_NO_CODE:
         return deliver_exception(core, VECTOR_UD);
+    case FILL_STEP:
+        return step_on_trap(core);
     case FILL_FAULT:
         break;
     }
+    if (core->fault_status == MMU_APIC_ACCESS)
+        core->fault.instruction_length = length_at_rip(core);
     return client->memory_fault(client->opaque, core->fault_status, &core->fault);
 }
 
@@ -180,6 +206,17 @@ void core_on_trap(uc_engine *uc, uint32_t number, void *opaque)
     resume(core, dispatch(core, number));
 }
 
+/* SDM volume 3C, "Saving RIP, RSP, RFLAGS, and SSP" and volume 3A, "RFLAGS": what comes between two
+ * iterations finds RF set. */
+static void tell_of_step(struct core *core)
+{
+    struct cpu_state *s = core->config.state;
+    if (core->step_repeats && s->rip == core->step_rip)
+        s->rflags |= RFLAGS_RF;
+    if (step_each(core))
+        core->config.single_step.done(core->config.single_step.opaque);
+}
+
 /* The checked instruction completed: a data breakpoint that it hit is a trap after it. */
 static bool step_done(struct core *core)
 {
@@ -188,16 +225,22 @@ static bool step_done(struct core *core)
     core->stepping = false;
     if (core->code_buffer_full)
         core_empty_code_buffer(core); /* each way out of here makes the library forget which block ran last */
-    if (!core->watch_hits) {
+    bool told = step_each(core) || core->poll_soon;
+    if (!core->watch_hits && !told) {
         if (step_needed(core))
             core->env->hflags |= LIB_HF_CHECKED;
-        return *core->budget >= 0 && !core->poll_soon && !window_open(core) ? true
-                                                                            : core_between_blocks(core);
+        return *core->budget >= 0 && !window_open(core) ? true : core_between_blocks(core);
     }
     core_sync_time(core);
     core_import(core);
+    core->poll_soon = core->poll_soon || told;
+    if (told)
+        tell_of_step(core);
+    uint64_t hits = core->watch_hits;
     core->watch_hits = 0;
-    if (core->config.state->interruptibility_state & BLOCKING_BY_MOV_SS) {
+    if (!hits) {
+        resume(core, true);
+    } else if (core->config.state->interruptibility_state & BLOCKING_BY_MOV_SS) {
         /* SDM volume 3A, "Masking Exceptions and Interrupts When Switching Stacks": held until after the next
          * instruction */
         core->config.state->pending_debug_exceptions |= event.debug_conditions | PENDING_ENABLED_BREAKPOINT;

@@ -94,6 +94,9 @@ enum cpu_status cpu_instruction(struct cpu *cpu, const struct insn *insn);
 enum cpu_status cpu_exception(struct cpu *cpu, const struct cpu_event *event);
 /* The core's TLB fill failed. */
 enum cpu_status cpu_memory_fault(struct cpu *cpu, enum mmu_status status, const struct mmu_fault *fault);
+/* The core ran one instruction of translated code, or one iteration of a repeated one, by itself, because
+ * vmx.monitor_trap was true. */
+void cpu_stepped(struct cpu *cpu);
 /* Between two instructions: time has advanced; take what is due (exits, NMI, interrupts), wake from HLT. */
 enum cpu_status cpu_poll(struct cpu *cpu);
 /* The next cycle at which cpu_poll must be called even if nothing else happens. */

@@ -2,8 +2,9 @@
  * poll.c: what is taken between two instructions.
  *
  * Order: SDM volume 3A "Prioritization of Concurrent Events", with the VM exits of volume 3C "Other Causes of
- * VM Exits" in between: INIT, debug traps, VMX-preemption timer, NMI window, NMI, interrupt window, external
- * interrupt.
+ * VM Exits" in between: VM exits that follow an operation (TPR threshold, virtualized EOI, APIC write),
+ * INIT, monitor trap flag, debug traps, VMX-preemption timer, NMI window, NMI, interrupt window or virtual
+ * interrupt, external interrupt; then, as a fault of the next instruction, the VIP flag's.
  */
 #include "sim/cpu/settle.h"
 #include "sim/cpu/virtual_interrupts.h"
@@ -19,12 +20,13 @@ static bool debug_exception_due(const struct cpu_state *state)
            !(state->interruptibility_state & BLOCKING_BY_MOV_SS);
 }
 
-/* Blocking by MOV SS holds NMIs back, and so does blocking by STI: SDM volume 3C "Format of Interruptibility State" leaves
- * it to the processor, and Intel's are known to do so (kvm-unit-tests' apic image looks for it). */
+/* Blocking by MOV SS holds NMIs back, and so does blocking by STI: SDM volume 3C "Format of Interruptibility
+ * State" leaves it to the processor, and Intel's are known to do so (kvm-unit-tests' apic image looks for
+ * it). */
 static bool nmi_due(const struct cpu *cpu)
 {
-    const uint32_t blocking = cpu->state.interruptibility_state &
-                              (BLOCKING_BY_NMI | BLOCKING_BY_MOV_SS | BLOCKING_BY_STI);
+    const uint32_t blocking =
+        cpu->state.interruptibility_state & (BLOCKING_BY_NMI | BLOCKING_BY_MOV_SS | BLOCKING_BY_STI);
     return !blocking && cpu->bus->nmi_pending(cpu->bus->opaque);
 }
 
@@ -59,31 +61,38 @@ static enum cpu_status take_nmi(struct cpu *cpu)
     return cpu_settle(cpu, &outcome, NULL);
 }
 
-static enum cpu_status take_external_interrupt(struct cpu *cpu)
+static enum cpu_status take_virtual_interrupt(struct cpu *cpu)
 {
-    struct cpu_outcome outcome = {.kind = OUTCOME_VM_EXIT};
-    if (cpu->vmx.non_root && vmx_external_interrupt_exits(&cpu->vmx, &outcome.exit))
-        return cpu_settle(cpu, &outcome, NULL);
-    outcome = (struct cpu_outcome){.kind = OUTCOME_EVENT, .event = {.type = EVENT_EXTERNAL_INTERRUPT}};
+    return cpu_deliver_virtual_interrupt(cpu, vmx_take_virtual_interrupt(&cpu->vmx));
+}
+
+static enum cpu_status deliver_external_interrupt(struct cpu *cpu)
+{
+    struct cpu_outcome outcome = {.kind = OUTCOME_EVENT, .event = {.type = EVENT_EXTERNAL_INTERRUPT}};
     outcome.event.vector = cpu->bus->interrupt_acknowledge(cpu->bus->opaque);
     return cpu_settle(cpu, &outcome, NULL);
 }
 
-enum cpu_status cpu_take_due_events(struct cpu *cpu)
+static enum cpu_status take_external_interrupt(struct cpu *cpu)
+{
+    struct cpu_outcome outcome = {.kind = OUTCOME_VM_EXIT};
+    if (!cpu->vmx.non_root)
+        return deliver_external_interrupt(cpu);
+    switch (vmx_external_interrupt(&cpu->vmx, &outcome.exit)) {
+    case VMX_INTERRUPT_EXITS:
+        return cpu_settle(cpu, &outcome, NULL);
+    case VMX_INTERRUPT_POSTED:
+        return vmx_virtual_interrupt_due(&cpu->vmx) ? take_virtual_interrupt(cpu) : cpu_ready(cpu);
+    case VMX_INTERRUPT_NORMAL:
+        break;
+    }
+    return deliver_external_interrupt(cpu);
+}
+
+/* What comes after debug traps. */
+static enum cpu_status take_due_event(struct cpu *cpu)
 {
     struct cpu_outcome vm_exit = {.kind = OUTCOME_VM_EXIT};
-    if (cpu_signal_due(cpu)) {
-        const enum cpu_status status = cpu_take_signals(cpu);
-        if (status != CPU_RUN)
-            return status;
-    }
-    if (cpu->state.activity_state == ACTIVITY_WAIT_FOR_SIPI)
-        return CPU_HALTED; /* nothing but a SIPI ends it */
-    if (debug_exception_due(&cpu->state)) {
-        const enum cpu_status status = take_debug_exception(cpu);
-        if (status != CPU_RUN)
-            return status;
-    }
     const bool exits = cpu->vmx.non_root && vmx_pending_exit(&cpu->vmx, &vm_exit.exit);
     if (exits && vm_exit.exit.reason != EXIT_REASON_INTERRUPT_WINDOW)
         return cpu_settle(cpu, &vm_exit, NULL);
@@ -91,6 +100,8 @@ enum cpu_status cpu_take_due_events(struct cpu *cpu)
         return take_nmi(cpu);
     if (exits)
         return cpu_settle(cpu, &vm_exit, NULL);
+    if (vmx_virtual_interrupt_due(&cpu->vmx))
+        return take_virtual_interrupt(cpu);
     if (external_interrupt_due(cpu))
         return take_external_interrupt(cpu);
     if (virtual_interrupt_due(&cpu->state)) {
@@ -98,6 +109,47 @@ enum cpu_status cpu_take_due_events(struct cpu *cpu)
         return cpu_settle(cpu, &fault, NULL);
     }
     return cpu_ready(cpu);
+}
+
+static bool take_exit_if(struct cpu *cpu, bool due(struct vmx *, struct vm_exit *), enum cpu_status *status)
+{
+    struct cpu_outcome vm_exit = {.kind = OUTCOME_VM_EXIT};
+    if (!due(&cpu->vmx, &vm_exit.exit))
+        return false;
+    *status = cpu_settle(cpu, &vm_exit, NULL);
+    return true;
+}
+
+/* What comes before debug traps. True: *status is the end of it. */
+static bool take_first_events(struct cpu *cpu, enum cpu_status *status)
+{
+    if (take_exit_if(cpu, vmx_trap_exit, status))
+        return true;
+    if (cpu_signal_due(cpu)) {
+        *status = cpu_take_signals(cpu);
+        if (*status != CPU_RUN)
+            return true;
+    }
+    *status = CPU_HALTED;
+    return cpu->state.activity_state == ACTIVITY_WAIT_FOR_SIPI || /* nothing but a SIPI ends it */
+           take_exit_if(cpu, vmx_boundary_exit, status);
+}
+
+enum cpu_status cpu_take_due_events(struct cpu *cpu)
+{
+    enum cpu_status status;
+    if (take_first_events(cpu, &status))
+        return status;
+    if (debug_exception_due(&cpu->state)) {
+        status = take_debug_exception(cpu);
+        if (status != CPU_RUN || take_exit_if(cpu, vmx_boundary_exit, &status))
+            return status;
+    }
+    status = take_due_event(cpu);
+    /* With the monitor trap flag an event's delivery is an operation, too. */
+    if (status == CPU_RUN)
+        take_exit_if(cpu, vmx_boundary_exit, &status);
+    return status;
 }
 
 enum cpu_status cpu_poll(struct cpu *cpu)
@@ -113,6 +165,7 @@ uint64_t cpu_next_deadline(const struct cpu *cpu)
     if (cpu->state.activity_state == ACTIVITY_WAIT_FOR_SIPI)
         return UINT64_MAX;
     if (debug_exception_due(&cpu->state) || nmi_due(cpu) || external_interrupt_due(cpu) ||
+        vmx_boundary_due(&cpu->vmx) || vmx_virtual_interrupt_due(&cpu->vmx) ||
         virtual_interrupt_due(&cpu->state))
         return cpu->account.now;
     const uint64_t platform = cpu->bus->next_deadline(cpu->bus->opaque);
@@ -123,7 +176,8 @@ uint64_t cpu_next_deadline(const struct cpu *cpu)
 bool cpu_wants_interrupt_window(const struct cpu *cpu)
 {
     const uint32_t windows = PRIMARY_INTERRUPT_WINDOW_EXITING | PRIMARY_NMI_WINDOW_EXITING;
-    if (cpu->vmx.non_root && (cpu->vmx.vmcs.primary_proc_based_controls & windows))
+    if (cpu->vmx.non_root && ((cpu->vmx.vmcs.primary_proc_based_controls & windows) ||
+                              cpu->vmx.virtual_interrupt_recognized || vmx_boundary_due(&cpu->vmx)))
         return true;
     return cpu->state.pending_debug_exceptions || cpu->bus->interrupt_pending(cpu->bus->opaque) ||
            cpu->bus->nmi_pending(cpu->bus->opaque) || cpu_signal_due(cpu);

@@ -44,11 +44,54 @@ static void op_explain(void *opaque, const char *line)
         cpu->explain(cpu->explain_opaque, line);
 }
 
+/* The local APIC's registers lie at IA32_APIC_BASE or, in x2APIC mode, in MSRs: SDM volume 3A, "Local APIC".
+ */
+#define MSR_APIC_BASE 0x1bu
+#define APIC_BASE_X2APIC (1ull << 10)
+#define MSR_X2APIC_EOI 0x80bu
+#define MSR_X2APIC_ICR 0x830u
+enum { APIC_PAGE_EOI = 0xb0, APIC_PAGE_ICR_LOW = 0x300, APIC_PAGE_ICR_HIGH = 0x310 };
+
+static bool apic_page(const struct cpu *cpu, uint64_t *page)
+{
+    uint64_t base = 0;
+    cpu->bus->apic_read_msr(cpu->bus->opaque, MSR_APIC_BASE, &base);
+    *page = base & ~0xfffull;
+    return !(base & APIC_BASE_X2APIC);
+}
+
+static void op_end_of_interrupt(void *opaque)
+{
+    struct cpu *cpu = opaque;
+    uint64_t page;
+
+    if (apic_page(cpu, &page))
+        phys_write(cpu->mem, page + APIC_PAGE_EOI, 0, 4);
+    else
+        cpu->bus->apic_write_msr(cpu->bus->opaque, MSR_X2APIC_EOI, 0);
+}
+
+/* SDM volume 3C, "IPI Virtualization": in xAPIC mode bits 15:8 of NDST are the destination. */
+static void op_send_notification(void *opaque, uint32_t destination, uint8_t vector)
+{
+    struct cpu *cpu = opaque;
+    uint64_t page;
+
+    if (apic_page(cpu, &page)) {
+        phys_write(cpu->mem, page + APIC_PAGE_ICR_HIGH, (destination >> 8 & 0xff) << 24, 4);
+        phys_write(cpu->mem, page + APIC_PAGE_ICR_LOW, vector, 4);
+    } else {
+        cpu->bus->apic_write_msr(cpu->bus->opaque, MSR_X2APIC_ICR, (uint64_t)destination << 32 | vector);
+    }
+}
+
 static const struct vmx_ops vmx_ops = {
     .read_msr = op_read_msr,
     .write_msr = op_write_msr,
     .read_cr8 = op_read_cr8,
     .acknowledge_interrupt = op_acknowledge_interrupt,
+    .end_of_interrupt = op_end_of_interrupt,
+    .send_notification = op_send_notification,
     .explain = op_explain,
 };
 

@@ -12,6 +12,8 @@
 #include "sim/cpu/delivery/delivery.h"
 
 #define DEBUG_BS (1ull << 14)
+#define DEBUG_BREAKPOINTS 0xfull
+#define DEBUG_ENABLED_BREAKPOINT (1ull << 12)
 #define DEBUGCTL_BTF (1ull << 1)
 
 /* An event on its way, and what is to be known about where it came from. */
@@ -118,6 +120,7 @@ static void record_delivery(struct cpu *cpu, const struct cpu_event *event)
                                                  .a = event->error_code,
                                                  .cost = cost,
                                                  .cycles = cpu->account.now});
+    vmx_note_operation(&cpu->vmx);
 }
 
 /* Does the fault that delivery of s->event met cause a VM exit? Then that exit came during event delivery.
@@ -198,6 +201,14 @@ static enum cpu_status deliver_until_done(struct settling *s)
     }
 }
 
+/* SDM volume 3C, "Virtual-Interrupt Delivery": "external-interrupt exiting" does not look at it. */
+enum cpu_status cpu_deliver_virtual_interrupt(struct cpu *cpu, uint8_t vector)
+{
+    struct settling s = {
+        .cpu = cpu, .event = {.vector = vector, .type = EVENT_EXTERNAL_INTERRUPT}, .origin = DELIVERY_NORMAL};
+    return deliver_until_done(&s);
+}
+
 /* An event that software or the platform raised. */
 static enum cpu_status settle_event(struct settling *s)
 {
@@ -271,8 +282,10 @@ static enum cpu_status settle(struct cpu *cpu, const struct cpu_outcome *outcome
     switch (outcome->kind) {
     case OUTCOME_DONE:
     case OUTCOME_JUMPED:
-        if (insn)
+        if (insn) {
             retire(cpu, insn, outcome->kind == OUTCOME_JUMPED);
+            vmx_note_operation(&cpu->vmx);
+        }
         return cpu_ready(cpu);
     case OUTCOME_TASK_SWITCHED: /* RF is the new task's */
         cpu->state.interruptibility_state &= ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
@@ -281,6 +294,8 @@ static enum cpu_status settle(struct cpu *cpu, const struct cpu_outcome *outcome
         return settle_event(&s);
     case OUTCOME_VM_EXIT:
         exit = outcome->exit;
+        if (exit.reason == EXIT_REASON_APIC_ACCESS && insn)
+            exit.instruction_length = insn->length;
         if (iret_unblocked_nmi)
             vmx_note_nmi_unblocking(&cpu->vmx, &exit, true);
         return settle_vm_exit(cpu, &exit);
@@ -322,6 +337,26 @@ static bool single_steps(const struct cpu *cpu, const struct insn *insn, bool br
     return !branches_only || cpu->state.rip != next; /* SDM "Single-Stepping on Branches" */
 }
 
+/* What MOV SS or POP SS held back comes with the trap of the instruction after it: SDM volume 3A, "Masking Exceptions and
+ * Interrupts When Switching Stacks". */
+static uint64_t take_pending_breakpoints(struct cpu_state *state)
+{
+    const uint64_t pending = state->pending_debug_exceptions;
+    state->pending_debug_exceptions = 0;
+    return pending & DEBUG_ENABLED_BREAKPOINT ? pending & DEBUG_BREAKPOINTS : 0;
+}
+
+/* VM exits that come after an operation go before debug traps, which they find pending: SDM volume 3C,
+ * "Monitor Trap Flag", "APIC-Write Emulation" and "Saving Non-Register State". False: none is due. */
+static bool hold_debug_trap(struct cpu *cpu, uint64_t conditions)
+{
+    if (!vmx_boundary_due(&cpu->vmx))
+        return false;
+    cpu->state.pending_debug_exceptions |=
+        conditions | (conditions & DEBUG_BREAKPOINTS ? DEBUG_ENABLED_BREAKPOINT : 0);
+    return true;
+}
+
 enum cpu_status cpu_instruction(struct cpu *cpu, const struct insn *insn)
 {
     const bool trap_flag = (cpu->state.rflags & RFLAGS_TF) != 0;
@@ -336,6 +371,10 @@ enum cpu_status cpu_instruction(struct cpu *cpu, const struct insn *insn)
     uint64_t conditions = switched ? outcome.event.debug_conditions : 0;
     if (trap_flag && completed && single_steps(cpu, insn, branches_only, next))
         conditions |= DEBUG_BS;
+    if (conditions)
+        conditions |= take_pending_breakpoints(&cpu->state);
+    if (conditions && hold_debug_trap(cpu, conditions))
+        return status;
     return conditions ? debug_trap(cpu, conditions) : status;
 }
 
@@ -346,7 +385,17 @@ enum cpu_status cpu_exception(struct cpu *cpu, const struct cpu_event *event)
         return stop(cpu, CPU_UNSUPPORTED,
                     "RFLAGS.TF with IA32_DEBUGCTL.BTF: single-stepping on branches is not modelled for "
                     "translated code");
+    if (event->vector == VECTOR_DB && event->debug_conditions & DEBUG_BS)
+        vmx_note_operation(
+            &cpu->vmx); /* the instruction completed; breakpoints on execution come without BS */
+    if (event->vector == VECTOR_DB && hold_debug_trap(cpu, event->debug_conditions))
+        return cpu_ready(cpu);
     return cpu_settle(cpu, &outcome, NULL);
+}
+
+void cpu_stepped(struct cpu *cpu)
+{
+    vmx_note_operation(&cpu->vmx);
 }
 
 enum cpu_status cpu_memory_fault(struct cpu *cpu, enum mmu_status status, const struct mmu_fault *fault)

@@ -9,4 +9,7 @@ enum cpu_status cpu_ready(const struct cpu *cpu);
 /* Takes what is due at this cycle, as cpu_poll, but lets no device act first (poll.c). */
 enum cpu_status cpu_take_due_events(struct cpu *cpu);
 
+/* Delivers a virtual interrupt through the IDT of the guest (settle.c). */
+enum cpu_status cpu_deliver_virtual_interrupt(struct cpu *cpu, uint8_t vector);
+
 #endif

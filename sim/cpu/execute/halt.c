@@ -41,6 +41,10 @@ static struct cpu_outcome touch(struct cpu *cpu, const struct insn *insn, uint64
                             &outcome))
         return outcome;
     enum mmu_status status = mmu_translate(&cpu->mmu, linear, MMU_READ, mode, &translation, &fault);
+    bool virtualized;
+    if (status == MMU_OK)
+        status = mmu_check_apic_access(&cpu->mmu, linear, 1, MMU_READ, &translation.physical, &virtualized,
+                                       &fault);
     return status == MMU_OK ? done() : mmu_fault_outcome(status, &fault);
 }
 

@@ -16,7 +16,10 @@ static struct cpu_outcome write_cr8(struct cpu *cpu, uint64_t value)
 {
     if (value > 15)
         return general_protection();
-    cpu->bus->write_cr8(cpu->bus->opaque, value);
+    if (vmx_virtualizes_cr8(&cpu->vmx))
+        vmx_write_virtual_cr8(&cpu->vmx, value);
+    else
+        cpu->bus->write_cr8(cpu->bus->opaque, value);
     return done();
 }
 
@@ -58,7 +61,8 @@ struct cpu_outcome execute_mov_from_cr(struct cpu *cpu, const struct insn *insn)
         value = vmx_read_cr_shadowed(&cpu->vmx, 4, state->cr4);
         break;
     default:
-        value = cpu->bus->read_cr8(cpu->bus->opaque);
+        value = vmx_virtualizes_cr8(&cpu->vmx) ? vmx_read_virtual_cr8(&cpu->vmx)
+                                               : cpu->bus->read_cr8(cpu->bus->opaque);
         break;
     }
     operand_set_gpr(cpu, insn->rm, insn->operand_bits, value);

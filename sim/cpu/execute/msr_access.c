@@ -7,10 +7,12 @@
 
 struct cpu_outcome execute_rdmsr(struct cpu *cpu, const struct insn *insn)
 {
+    const uint32_t index = (uint32_t)cpu->state.gpr[GPR_RCX];
     uint64_t value;
 
     (void)insn;
-    if (!cpu_read_msr(cpu, (uint32_t)cpu->state.gpr[GPR_RCX], &value))
+    if (vmx_read_virtual_apic_msr(&cpu->vmx, index, &value) == VMX_MSR_NORMAL &&
+        !cpu_read_msr(cpu, index, &value))
         return general_protection();
     operand_set_edx_eax(cpu, value);
     return done();
@@ -22,8 +24,14 @@ struct cpu_outcome execute_wrmsr(struct cpu *cpu, const struct insn *insn)
     uint64_t value = operand_edx_eax(cpu);
 
     (void)insn;
-    if (!cpu_write_msr(cpu, index, value))
+    switch (vmx_write_virtual_apic_msr(&cpu->vmx, index, value)) {
+    case VMX_MSR_NORMAL:
+        return cpu_write_msr(cpu, index, value) ? done() : general_protection();
+    case VMX_MSR_FAULTS:
         return general_protection();
+    case VMX_MSR_VIRTUALIZED:
+        break;
+    }
     return done();
 }
 
