@@ -61,13 +61,13 @@ const struct cpu_profile profile_icelake_server = {
     .vmx =
         {
             .basic = VMX_BASIC_OF(4ull),
-            MODELLED_CONTROL_MSRS,
-            .procbased_ctls2 = CONTROL_MSR_SECONDARY(MODELLED_SECONDARY | SECONDARY_UNRESTRICTED_GUEST |
-                                                     SECONDARY_RDRAND_EXITING | SECONDARY_ENABLE_INVPCID |
-                                                     SECONDARY_RDSEED_EXITING | BROADWELL_ADDED_SECONDARY |
-                                                     SKYLAKE_ADDED_SECONDARY),
+            SERVER_CONTROL_MSRS,
+            .procbased_ctls2 = CONTROL_MSR_SECONDARY(
+                MODELLED_SECONDARY | SERVER_SECONDARY | SECONDARY_PAUSE_LOOP_EXITING |
+                SECONDARY_UNRESTRICTED_GUEST | SECONDARY_RDRAND_EXITING | SECONDARY_ENABLE_INVPCID |
+                SECONDARY_RDSEED_EXITING | BROADWELL_ADDED_SECONDARY | SKYLAKE_ADDED_SECONDARY),
             /* preemption timer at TSC / 2^7 (assumed); four CR3 targets; lists of 512 MSRs */
-            .misc = 7 | VMX_MISC_STORES_LMA | VMX_MISC_ACTIVITY_HLT | 4ull << VMX_MISC_CR3_TARGETS_SHIFT |
+            .misc = 7 | VMX_MISC_STORES_LMA | VMX_MISC_ACTIVITY_ALL | 4ull << VMX_MISC_CR3_TARGETS_SHIFT |
                     VMX_MISC_VMWRITE_ALL | VMX_MISC_INJECT_LENGTH_0,
             .cr0_fixed0 = VMX_CR0_FIXED0,
             .cr0_fixed1 = VMX_CR0_FIXED1,

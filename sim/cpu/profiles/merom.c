@@ -2,8 +2,7 @@
  * merom.c: the first Core 2 generation (Merom, Conroe, 2006), as far as vtsim models it.
  *
  * Over Prescott: virtual NMIs and MSR bitmaps (QEMU's model "core2duo" has them). No TRUE MSRs, EPT or VPID.
- * Its secondary controls hold "virtualize APIC accesses" alone, which vtsim does not model yet, nor the TPR
- * shadow: so it offers no secondary controls here.
+ * Its secondary controls hold "virtualize APIC accesses" alone.
  */
 #include "sim/cpu/profiles/costs.h"
 #include "sim/cpu/profiles/cpuid_rows.h"
@@ -31,8 +30,8 @@ static const struct cpuid_leaf cpuid[] = {
 
 const struct cpu_profile profile_merom = {
     .name = "merom",
-    .description = "Core 2 (Merom, 2006), family 6 model 15: virtual NMIs and MSR bitmaps, without EPT, VPID "
-                   "and secondary controls",
+    .description = "Core 2 (Merom, 2006), family 6 model 15: virtual NMIs, MSR bitmaps and virtualized APIC "
+                   "accesses, without EPT and VPID",
     .physical_address_bits = 36,
     .linear_address_bits = 48,
     .has_nx = true,
@@ -41,9 +40,11 @@ const struct cpu_profile profile_merom = {
         {
             /* revision identifier: assumed */
             .basic = VMX_BASIC_DEFAULT1_OF(7ull) | VMX_BASIC_INS_OUTS_INFORMATION,
-            CONTROL_MSRS_DEFAULT1(CORE_2_PIN, CORE_2_PRIMARY, FIRST_EXIT, FIRST_ENTRY),
+            CONTROL_MSRS_DEFAULT1(CORE_2_PIN, CORE_2_PRIMARY | PRIMARY_ACTIVATE_SECONDARY_CONTROLS,
+                                  FIRST_EXIT, FIRST_ENTRY),
+            .procbased_ctls2 = CONTROL_MSR_SECONDARY(SECONDARY_VIRTUALIZE_APIC_ACCESSES),
             /* four CR3 targets; lists of 512 MSRs */
-            .misc = VMX_MISC_ACTIVITY_HLT | 4ull << VMX_MISC_CR3_TARGETS_SHIFT,
+            .misc = VMX_MISC_ACTIVITY_ALL | 4ull << VMX_MISC_CR3_TARGETS_SHIFT,
             .cr0_fixed0 = VMX_CR0_FIXED0,
             .cr0_fixed1 = VMX_CR0_FIXED1,
             .cr4_fixed0 = VMX_CR4_FIXED0,

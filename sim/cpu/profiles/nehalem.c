@@ -48,7 +48,7 @@ const struct cpu_profile profile_nehalem = {
             MODELLED_CONTROL_MSRS,
             .procbased_ctls2 = CONTROL_MSR_SECONDARY(MODELLED_SECONDARY),
             /* preemption timer at TSC / 2^5 (assumed); four CR3 targets; lists of 512 MSRs */
-            .misc = 5 | VMX_MISC_STORES_LMA | VMX_MISC_ACTIVITY_HLT | 4ull << VMX_MISC_CR3_TARGETS_SHIFT,
+            .misc = 5 | VMX_MISC_STORES_LMA | VMX_MISC_ACTIVITY_ALL | 4ull << VMX_MISC_CR3_TARGETS_SHIFT,
             .cr0_fixed0 = VMX_CR0_FIXED0,
             .cr0_fixed1 = VMX_CR0_FIXED1,
             .cr4_fixed0 = VMX_CR4_FIXED0,

@@ -1,8 +1,7 @@
 /*
  * penryn.c: the second Core 2 generation (Penryn, Yorkfield, 2008), as far as vtsim models it.
  *
- * Over Merom: SSE4.1 and "WBINVD exiting" (QEMU's model "Penryn" has it), the one secondary
- * control of it that vtsim models.
+ * Over Merom: SSE4.1 and "WBINVD exiting" (QEMU's model "Penryn" has it).
  */
 #include "sim/cpu/profiles/costs.h"
 #include "sim/cpu/profiles/cpuid_rows.h"
@@ -41,9 +40,10 @@ const struct cpu_profile profile_penryn = {
             .basic = VMX_BASIC_DEFAULT1_OF(0xdull) | VMX_BASIC_INS_OUTS_INFORMATION,
             CONTROL_MSRS_DEFAULT1(CORE_2_PIN, CORE_2_PRIMARY | PRIMARY_ACTIVATE_SECONDARY_CONTROLS,
                                   FIRST_EXIT, FIRST_ENTRY),
-            .procbased_ctls2 = CONTROL_MSR_SECONDARY(SECONDARY_WBINVD_EXITING),
+            .procbased_ctls2 =
+                CONTROL_MSR_SECONDARY(SECONDARY_WBINVD_EXITING | SECONDARY_VIRTUALIZE_APIC_ACCESSES),
             /* four CR3 targets; lists of 512 MSRs */
-            .misc = VMX_MISC_ACTIVITY_HLT | 4ull << VMX_MISC_CR3_TARGETS_SHIFT,
+            .misc = VMX_MISC_ACTIVITY_ALL | 4ull << VMX_MISC_CR3_TARGETS_SHIFT,
             .cr0_fixed0 = VMX_CR0_FIXED0,
             .cr0_fixed1 = VMX_CR0_FIXED1,
             .cr4_fixed0 = VMX_CR4_FIXED0,

@@ -53,7 +53,7 @@ const struct cpu_profile profile_prescott = {
             .basic = VMX_BASIC_DEFAULT1_OF(3ull), /* revision identifier: assumed */
             CONTROL_MSRS_DEFAULT1(FIRST_PIN, FIRST_PRIMARY, FIRST_EXIT, FIRST_ENTRY),
             /* four CR3 targets; lists of 512 MSRs */
-            .misc = VMX_MISC_ACTIVITY_HLT | 4ull << VMX_MISC_CR3_TARGETS_SHIFT,
+            .misc = VMX_MISC_ACTIVITY_ALL | 4ull << VMX_MISC_CR3_TARGETS_SHIFT,
             .cr0_fixed0 = VMX_CR0_FIXED0,
             .cr0_fixed1 = VMX_CR0_FIXED1,
             .cr4_fixed0 = VMX_CR4_FIXED0,

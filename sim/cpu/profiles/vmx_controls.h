@@ -40,7 +40,8 @@
      PRIMARY_CR3_LOAD_EXITING | PRIMARY_CR3_STORE_EXITING | PRIMARY_CR8_LOAD_EXITING |                       \
      PRIMARY_CR8_STORE_EXITING | PRIMARY_NMI_WINDOW_EXITING | PRIMARY_MOV_DR_EXITING |                       \
      PRIMARY_UNCONDITIONAL_IO_EXITING | PRIMARY_USE_IO_BITMAPS | PRIMARY_USE_MSR_BITMAPS |                   \
-     PRIMARY_MONITOR_EXITING | PRIMARY_PAUSE_EXITING | PRIMARY_ACTIVATE_SECONDARY_CONTROLS)
+     PRIMARY_MONITOR_EXITING | PRIMARY_PAUSE_EXITING | PRIMARY_ACTIVATE_SECONDARY_CONTROLS |                 \
+     PRIMARY_USE_TPR_SHADOW | PRIMARY_MONITOR_TRAP_FLAG)
 #define MODELLED_EXIT                                                                                        \
     (EXIT_SAVE_DEBUG_CONTROLS | EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_ACKNOWLEDGE_INTERRUPT |                  \
      EXIT_SAVE_IA32_PAT | EXIT_LOAD_IA32_PAT | EXIT_SAVE_IA32_EFER | EXIT_LOAD_IA32_EFER |                   \
@@ -49,7 +50,11 @@
     (ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_IA32E_MODE_GUEST | ENTRY_LOAD_IA32_PAT | ENTRY_LOAD_IA32_EFER)
 #define MODELLED_SECONDARY                                                                                   \
     (SECONDARY_ENABLE_EPT | SECONDARY_DESCRIPTOR_TABLE_EXITING | SECONDARY_ENABLE_RDTSCP |                   \
-     SECONDARY_ENABLE_VPID | SECONDARY_WBINVD_EXITING)
+     SECONDARY_ENABLE_VPID | SECONDARY_WBINVD_EXITING | SECONDARY_VIRTUALIZE_APIC_ACCESSES |                 \
+     SECONDARY_VIRTUALIZE_X2APIC_MODE)
+/* What server parts have from Ivy Bridge on: all of APIC virtualization but IPIs, and posted interrupts. */
+#define SERVER_PIN (MODELLED_PIN | PIN_PROCESS_POSTED_INTERRUPTS)
+#define SERVER_SECONDARY (SECONDARY_APIC_REGISTER_VIRTUALIZATION | SECONDARY_VIRTUAL_INTERRUPT_DELIVERY)
 
 /* Secondary controls that a later generation added. */
 #define BROADWELL_ADDED_SECONDARY SECONDARY_ENABLE_PML
@@ -61,8 +66,8 @@
  * loaded. */
 #define FIRST_PIN (PIN_EXTERNAL_INTERRUPT_EXITING | PIN_NMI_EXITING)
 #define FIRST_PRIMARY                                                                                        \
-    (MODELLED_PRIMARY &                                                                                      \
-     ~(PRIMARY_NMI_WINDOW_EXITING | PRIMARY_USE_MSR_BITMAPS | PRIMARY_ACTIVATE_SECONDARY_CONTROLS))
+    (MODELLED_PRIMARY & ~(PRIMARY_NMI_WINDOW_EXITING | PRIMARY_USE_MSR_BITMAPS |                             \
+                          PRIMARY_ACTIVATE_SECONDARY_CONTROLS | PRIMARY_MONITOR_TRAP_FLAG))
 #define FIRST_EXIT (EXIT_SAVE_DEBUG_CONTROLS | EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_ACKNOWLEDGE_INTERRUPT)
 #define FIRST_ENTRY (ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_IA32E_MODE_GUEST)
 
@@ -75,13 +80,19 @@
     .pinbased_ctls = CONTROL_MSR(PIN_DEFAULT1, pin),                                                         \
     .procbased_ctls = CONTROL_MSR(PRIMARY_DEFAULT1, primary), .exit_ctls = CONTROL_MSR(EXIT_DEFAULT1, exit), \
     .entry_ctls = CONTROL_MSR(ENTRY_DEFAULT1, entry)
-/* All that vtsim models, with the TRUE MSRs. */
-#define MODELLED_CONTROL_MSRS                                                                                \
-    CONTROL_MSRS_DEFAULT1(MODELLED_PIN, MODELLED_PRIMARY, MODELLED_EXIT, MODELLED_ENTRY),                    \
-        .true_pinbased_ctls = CONTROL_MSR(PIN_DEFAULT1, MODELLED_PIN),                                       \
+/* The same with the TRUE MSRs; pin: the pin-based controls. */
+#define CONTROL_MSRS_OF(pin)                                                                                 \
+    CONTROL_MSRS_DEFAULT1(pin, MODELLED_PRIMARY, MODELLED_EXIT, MODELLED_ENTRY),                             \
+        .true_pinbased_ctls = CONTROL_MSR(PIN_DEFAULT1, pin),                                                \
         .true_procbased_ctls = CONTROL_MSR(PRIMARY_DEFAULT1 & ~PRIMARY_DEFAULT1_OPTIONAL, MODELLED_PRIMARY), \
         .true_exit_ctls = CONTROL_MSR(EXIT_DEFAULT1 & ~EXIT_DEFAULT1_OPTIONAL, MODELLED_EXIT),               \
         .true_entry_ctls = CONTROL_MSR(ENTRY_DEFAULT1 & ~ENTRY_DEFAULT1_OPTIONAL, MODELLED_ENTRY)
+#define MODELLED_CONTROL_MSRS CONTROL_MSRS_OF(MODELLED_PIN)
+#define SERVER_CONTROL_MSRS CONTROL_MSRS_OF(SERVER_PIN)
+
+/* IA32_VMX_MISC: the activity states that a VM entry may set; every processor with VT-x has all three. */
+#define VMX_MISC_ACTIVITY_ALL                                                                                \
+    (VMX_MISC_ACTIVITY_HLT | VMX_MISC_ACTIVITY_SHUTDOWN | VMX_MISC_ACTIVITY_WAIT_FOR_SIPI)
 
 /* SDM appendix "VMX-Fixed Bits in CR0" and "... CR4": PE, NE and PG; VMXE. */
 #define VMX_CR0_FIXED0 0x80000021ull
