@@ -20,11 +20,8 @@ int stats_command_set_file(void *target, const char *value)
 int stats_command_set_format(void *target, const char *value)
 {
     struct stats_request *request = target;
-    if (!strcmp(value, "html"))
-        return cli_fail(CLI_UNSUPPORTED,
-                        "--format html: reports as a page are not made yet; there are text, json and csv");
     if (!table_format_parse(value, &request->output.format))
-        return cli_fail(CLI_USAGE, "--format %s: text, json or csv is wanted", value);
+        return cli_fail(CLI_USAGE, "--format %s: text, json, csv or html is wanted", value);
     return CLI_OK;
 }
 

@@ -33,7 +33,7 @@ int stats_command_add_run(void *target, const char *value);
 
 #define STATS_COMMAND_OPTIONS                                                                                \
     {"stats", "FILE.db", "the statistics file; " CLI_DEFAULT_STATS " if not given", stats_command_set_file}, \
-        {"format", "text|json|csv", "text if not given", stats_command_set_format},                          \
+        {"format", "text|json|csv|html", "text if not given", stats_command_set_format},                          \
     {                                                                                                        \
         "width", "N", "keep text within N characters; if not given, the terminal's or COLUMNS",              \
             stats_command_set_width                                                                          \

@@ -27,7 +27,7 @@ expect 0 "first" report first --stats a.db
 expect 0 "VM exits, by what they cost in cycles: none" report first --stats a.db
 expect 0 "debug-exit" runs --stats a.db
 expect 0 "cycles" compare first 3 --stats a.db
-for format in json csv; do
+for format in json csv html; do
     expect 0 "exits.bin" report 2 --stats a.db --format "$format"
 done
 "$vtsim" report 2 --stats a.db --format json >report.json

@@ -55,7 +55,7 @@ expect 8 "debugger" run -S image
 expect 8 "event files" run --trace t image
 expect 8 "the device 'e1000' is not modelled" run -device e1000,netdev=n image
 expect 8 "there is no display" run -display gtk image
-expect 8 "not made yet" report --format html
+expect 2 "text, json, csv or html is wanted" report --format pdf
 output=$("$vtsim" run --help)
 for option in --gdb --trace; do
     check "run --help does not promise $option" test "${output#*"$option "}" = "$output"

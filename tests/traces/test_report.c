@@ -107,6 +107,8 @@ static void one_run_in_each_format(void **state)
     expect_golden("report.txt", print_run(store, 1, NULL, TABLE_TEXT, 0));
     expect_golden("report.json", print_run(store, 1, NULL, TABLE_JSON, 0));
     expect_golden("report.csv", print_run(store, 1, NULL, TABLE_CSV, 0));
+    expect_golden("report.html", print_run(store, 1, NULL, TABLE_HTML, 0));
+    expect_golden("run.html", print_run(store, 2, "run", TABLE_HTML, 0));
     expect_golden("exits.csv", print_run(store, 2, "exits", TABLE_CSV, 0));
     store_close(store);
 }

@@ -216,7 +216,7 @@ bool report_compare(const struct report_run *runs, size_t count, const struct re
     if (!ok)
         snprintf(error, error_size, "out of memory");
     ok = ok && gather(memory, runs, count, error, error_size) &&
-         fill(memory, tables, count, output->format == TABLE_TEXT, error, error_size) &&
+         fill(memory, tables, count, table_for_people(output->format), error, error_size) &&
          query_print(tables, TABLES, output, error, error_size);
     sqlite3_close(memory);
     for (size_t i = 0; i < TABLES; i++)

@@ -18,7 +18,7 @@ static bool add_section(const struct report_run *run, const struct report_sectio
 {
     const struct query_argument arguments[] = {
         {.number = run->id}, {.number = output->top ? (int64_t)output->top : INT64_MAX}, {.text = run->path}};
-    const bool text = output->format == TABLE_TEXT && section->text_sql;
+    const bool text = table_for_people(output->format) && section->text_sql;
     table_init(table, section->name, section->title);
     table->single = section->single;
     return query_into_table(store_database(run->store), table, text ? section->text_sql : section->sql,
@@ -69,9 +69,10 @@ bool report_runs(struct store *store, const struct report_filter *filter, const 
     };
     struct table table;
     table_init(&table, "runs", "Runs");
-    bool ok = query_into_table(store_database(store), &table, output->format == TABLE_TEXT ? text_sql : sql,
-                               arguments, 6, error, error_size) &&
-              query_print(&table, 1, output, error, error_size);
+    bool ok =
+        query_into_table(store_database(store), &table, table_for_people(output->format) ? text_sql : sql,
+                         arguments, 6, error, error_size) &&
+        query_print(&table, 1, output, error, error_size);
     table_free(&table);
     return ok;
 }

@@ -126,6 +126,10 @@ bool tables_print(FILE *file, enum table_format format, const struct table *tabl
     for (size_t i = 0; i < count; i++)
         if (tables[i].out_of_memory)
             return false;
+    if (format == TABLE_HTML) {
+        tables_print_html(file, tables, count);
+        return fflush(file) == 0 && !ferror(file);
+    }
     if (format == TABLE_JSON && count > 1) {
         print_several_json(file, tables, count);
         return fflush(file) == 0 && !ferror(file);
@@ -148,7 +152,8 @@ bool tables_print(FILE *file, enum table_format format, const struct table *tabl
 
 bool table_format_parse(const char *name, enum table_format *format)
 {
-    static const char *const names[] = {[TABLE_TEXT] = "text", [TABLE_JSON] = "json", [TABLE_CSV] = "csv"};
+    static const char *const names[] = {
+        [TABLE_TEXT] = "text", [TABLE_JSON] = "json", [TABLE_CSV] = "csv", [TABLE_HTML] = "html"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(name, names[i])) {
             *format = (enum table_format)i;

@@ -1,5 +1,6 @@
 /*
- * table.h: tables for people and programs: as aligned text, JSON or CSV. Reports and lists are made of them.
+ * table.h: tables for people and programs: as aligned text, JSON, CSV or a page. Reports and lists are made
+ * of them.
  *
  * A table is filled cell by cell, row after row. Where memory runs out it remembers that, and tables_print
  * says so.
@@ -12,7 +13,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum table_format { TABLE_TEXT, TABLE_JSON, TABLE_CSV };
+enum table_format { TABLE_TEXT, TABLE_JSON, TABLE_CSV, TABLE_HTML };
+
+/* Text and pages are for people, the other formats for programs. */
+static inline bool table_for_people(enum table_format format)
+{
+    return format == TABLE_TEXT || format == TABLE_HTML;
+}
 
 /* An identifier is a number that counts nothing: text does not group its digits. */
 enum table_cell_kind { TABLE_NULL, TABLE_NUMBER, TABLE_IDENTIFIER, TABLE_STRING };
@@ -52,16 +59,18 @@ size_t table_rows(const struct table *table);
 
 /* Prints the tables to file. JSON: one table is an array of objects (single: an object); several are an
  * object of those by name. CSV (RFC 4180): several tables follow each other with an empty line between, each
- * with its header line, and their first column is the table's name. False: out of memory, or the file could
- * not be written. */
+ * with its header line, and their first column is the table's name. HTML: one page. False: out of memory, or
+ * the file could not be written. */
 bool tables_print(FILE *file, enum table_format format, const struct table *tables, size_t count);
 
-/* "text", "json" or "csv". False: none of them. */
+/* "text", "json", "csv" or "html". False: none of them. */
 bool table_format_parse(const char *name, enum table_format *format);
 
 /* Each format's own file. */
 void table_print_text(FILE *file, const struct table *table);
 void table_print_json(FILE *file, const struct table *table);
+/* A whole page; a column named "chart" becomes bars. */
+void tables_print_html(FILE *file, const struct table *tables, size_t count);
 /* section: print the table's name as the first column. */
 void table_print_csv(FILE *file, const struct table *table, bool section);
 
