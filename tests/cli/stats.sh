@@ -82,7 +82,7 @@ expect 2 "schema version 7, and this vtsim knows versions up to 2" report --stat
 sqlite3 a.db "PRAGMA user_version = 2"
 sqlite3 a.db "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE" >/dev/null
 mkfifo hold
-sqlite3 a.db <hold >/dev/null &
+sqlite3 -cmd ".timeout 60000" a.db <hold >/dev/null &
 exec 7>hold
 echo "BEGIN EXCLUSIVE; SELECT 1;" >&7
 for _ in $(seq 100); do sqlite3 a.db "SELECT count(*) FROM runs" >/dev/null 2>&1 || break; sleep 0.05; done
