@@ -26,6 +26,9 @@ if(CMOCKA_FOUND)
   endforeach()
   target_compile_definitions(core.test_flush_guests PRIVATE GUEST_IMAGES="${PROJECT_BINARY_DIR}/tests/guests")
   add_dependencies(core.test_flush_guests guest.flushes_vpid guest.flushes_ept)
+  target_compile_definitions(core.test_probe_outcomes PRIVATE PROBE_IMAGE="${PROJECT_BINARY_DIR}/examples/probe.elf"
+                             OUTCOMES="${PROJECT_SOURCE_DIR}/docs/outcomes.md")
+  add_dependencies(core.test_probe_outcomes probe)
 endif()
 
 # Dependencies run one way.

@@ -174,11 +174,40 @@ static void add_cost_columns(struct table *table)
     columns(table, (const char *const[]){"cpu", "cost", "of", "cycles", "source", NULL});
 }
 
+/* What the cycles depend on besides: entries of an array, in the column of the cycles' place. */
+static void add_geometry(struct table *table, const char *profile, const char *name, const char *text,
+                         const struct tlb_array_geometry *geometry)
+{
+    if (!geometry->entries)
+        return;
+    table_string(table, profile);
+    table_string(table, name);
+    table_stringf(table, "%s: %u entries, %u ways", text, geometry->entries, geometry->ways);
+    table_null(table);
+    table_string(table, geometry->source);
+}
+
+static void add_geometries(struct table *table, const struct cpu_profile *profile)
+{
+    static const char *const caches[WALK_CACHE_LEVELS] = {"walk_cache_l1", "walk_cache_l2", "walk_cache_l3"};
+    const struct tlb_geometry *tlb = &profile->tlb;
+    add_geometry(table, profile->name, "tlb_first_level_size", "first level of the TLB", &tlb->first_level);
+    add_geometry(table, profile->name, "tlb_main_size", "4K pages (2M too unless apart)", &tlb->main_4k_2m);
+    add_geometry(table, profile->name, "tlb_large_size", "2M and 4M pages", &tlb->large_2m);
+    add_geometry(table, profile->name, "tlb_huge_size", "1G pages", &tlb->main_1g);
+    add_geometry(table, profile->name, "tlb_guest_physical_size", "guest-physical mappings",
+                 &tlb->guest_physical);
+    for (unsigned level = 0; level < WALK_CACHE_LEVELS; level++)
+        add_geometry(table, profile->name, caches[level], "lines of paging structures",
+                     &profile->walk_cache[level]);
+}
+
 static void add_costs(struct table *table, const struct cpu_profile *profile)
 {
 #define ADD_COST(field, text) add_cost(table, profile->name, #field, text, &profile->cost.field);
     CPU_COSTS(ADD_COST)
 #undef ADD_COST
+    add_geometries(table, profile);
 }
 
 static void fill_costs_for(struct table *table, const struct cpu_profile *profile)
