@@ -33,8 +33,15 @@ struct lib_op *__wrap_tcg_emit_op_x86_64(void *context, int opcode)
 {
     struct lib_op *op = __real_tcg_emit_op_x86_64(context, opcode);
     struct core *core = core_current;
-    if (core && core->translating && core->ops_seen < 4)
+    if (!core || !core->translating)
+        return op;
+    if (core->ops_seen < 4)
         core->op[core->ops_seen++] = op;
+    core->recent_op[core->ops_emitted++ % CORE_OPS_REMEMBERED] = op;
+    if (opcode == LIB_OP_INSN_START) {
+        core->insns_begun++;
+        core->accesses = 0;
+    }
     return op;
 }
 
@@ -136,9 +143,12 @@ void __wrap_gen_intermediate_code_x86_64(void *cpu, struct lib_block *block, int
     }
     uint32_t index = core->next_block++ % CORE_BLOCK_RECORDS;
     watch_code_buffer(core, block);
-    struct core_scan scan = {.block = &core->blocks[index]};
-    core_scan_block(core, block->pc, block->flags, (unsigned)most, &scan);
-    core->ops_seen = 0;
+    struct core_scan scan = {.block = &core->blocks[index], .guards = core->guards};
+    core_scan_block(core, block, (unsigned)most, &scan);
+    core->ops_seen = core->ops_emitted = core->insns_begun = 0;
+    core->translating_bare = most == 1;
+    core->guarding_limits = !(block->flags & LIB_HF_PROTECTED) || block->flags & LIB_HF_VIRTUAL_8086;
+    core->guarding_wide = (block->flags & LIB_HF_CS64) != 0;
     core->translating = true;
     if (scan.substitute)
         translate_substitute(core, cpu, block, block->pc);

@@ -18,6 +18,8 @@ enum {
     CORE_SLICE = 1 << 20,               /* cycles granted to translated code at most */
     CORE_FILLS_REMEMBERED = 48,
     CORE_PAGE_FILTER = 4096,
+    CORE_OPS_REMEMBERED = 64,
+    CORE_VECTORS_BYTES = 2048,
     CORE_TRAP_MEMORY_FAULT =
         0x1f0, /* our own exception numbers, beside the library's 0x100 + intercept code */
 };
@@ -49,6 +51,13 @@ struct core {
     struct lib_before_state *before;
     struct lib_traps *traps;
     uint64_t *efer;
+    uint32_t *mxcsr;
+    uint32_t mxcsr_known; /* whose flags the library's arithmetic has: simd.h */
+    char *vectors_begin;  /* x87, MMX and XMM registers with their controls */
+    size_t vectors_bytes;
+    char vectors_before[CORE_VECTORS_BYTES]; /* the checked instruction */
+    uint64_t step_rflags;                    /* likewise */
+    bool step_simd;                          /* it is SSE arithmetic, and an exception is unmasked */
     uint32_t *instruction_counter; /* in an unused field of the state: translated code adds to it */
     uint32_t *current_block;       /* likewise: index of the block that was entered last */
     int32_t *budget;               /* likewise: cycles left of the slice; negative: leave at the next block */
@@ -63,6 +72,8 @@ struct core {
     bool step_begun;     /* the library has been sent to it: it asks between blocks before it too */
     uint64_t step_rip;   /* its RIP */
     bool step_repeats;   /* it has a REP prefix: one iteration of it is run */
+    bool step_branches;  /* it is a near branch: */
+    uint64_t step_gpr[GPR_COUNT]; /* what it finds in the registers */
     uint64_t watch_hits; /* data breakpoints that it hits */
     uint64_t steps;      /* checked so far */
     uint64_t blocks_translated;
@@ -82,9 +93,11 @@ struct core {
         FILL_NOT_CANONICAL,
         FILL_STEP,    /* a write that the model has to follow up: its instruction is to run by itself */
         FILL_NO_CODE, /* a fetch from where no RAM is: all ones, which is no instruction */
+        FILL_GUARDED, /* translated code asks for a closer look: guard.h */
     } fill_failure;
     enum mmu_status fault_status;
     struct mmu_fault fault;
+    bool fault_of_read;
     /* what the library's cache was filled with since it was last emptied; more than fit: all of it is emptied
      */
     struct core_filled {
@@ -100,6 +113,13 @@ struct core {
     struct lib_op *op[4];
     unsigned ops_seen;
     bool translating;
+    /* guards: state of the translation under way */
+    bool translating_bare; /* one instruction that was checked already */
+    bool guarding_limits, guarding_wide; /* real-address or virtual-8086 mode; 64-bit mode */
+    uint8_t guards[CORE_BLOCK_INSTRUCTIONS]; /* by the scan, of each instruction */
+    unsigned insns_begun, accesses, ops_emitted;
+    uintptr_t first_address;
+    struct lib_op *recent_op[CORE_OPS_REMEMBERED];
     bool mapping_ram;    /* uc_mem_map_ptr is under way */
     bool region_misfit;  /* a mapped region does not look as it should */
     uint64_t device_base[2]; /* the library keeps the addresses of these */
@@ -142,8 +162,10 @@ struct core_scan {
     unsigned instructions; /* how many to translate */
     bool substitute;       /* the first is executed by the model */
     struct core_block *block;
+    uint8_t *guards;       /* of each instruction, to be filled: guard.h */
 };
-void core_scan_block(struct core *core, uint64_t pc, uint32_t hflags, unsigned most, struct core_scan *scan);
+/* most: how many instructions at most; 1: one that was checked already. */
+void core_scan_block(struct core *core, const struct lib_block *lib, unsigned most, struct core_scan *scan);
 /* trap.c */
 void core_on_trap(uc_engine *uc, uint32_t number, void *opaque);
 bool core_between_blocks(struct core *core);

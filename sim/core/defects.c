@@ -18,19 +18,10 @@ void __wrap_helper_idivl_EAX_x86_64(struct lib_state *env, uint64_t divisor)
 
 enum { MXCSR_DEFINED = 0xffff, FX_MXCSR = 24, FX_ALIGNMENT = 16 };
 
-void __real_helper_ldmxcsr_x86_64(struct lib_state *env, uint32_t value);
-void __wrap_helper_ldmxcsr_x86_64(struct lib_state *env, uint32_t value);
 void __real_helper_fxrstor_x86_64(struct lib_state *env, uint64_t address);
 void __wrap_helper_fxrstor_x86_64(struct lib_state *env, uint64_t address);
 
-/* SDM volume 2, "LDMXCSR", "FXRSTOR": #GP(0) for a reserved bit of MXCSR; the library takes any. */
-void __wrap_helper_ldmxcsr_x86_64(struct lib_state *env, uint32_t value)
-{
-    if (value & ~(uint32_t)MXCSR_DEFINED)
-        raise_exception_ra_x86_64(env, VECTOR_GP, (uintptr_t)__builtin_return_address(0));
-    __real_helper_ldmxcsr_x86_64(env, value);
-}
-
+/* SDM volume 2, "FXRSTOR": #GP(0) for a reserved bit of MXCSR; the library takes any. */
 void __wrap_helper_fxrstor_x86_64(struct lib_state *env, uint64_t address)
 {
     const uintptr_t host_pc = (uintptr_t)__builtin_return_address(0);

@@ -7,6 +7,7 @@
  */
 #include "sim/core/core_private.h"
 #include "sim/core/foreign.h"
+#include "sim/core/guard.h"
 
 bool (*core_foreign_fill)(void *cpu, uint64_t va, int mmu_index);
 
@@ -158,11 +159,15 @@ static bool translate(struct core *core, uint64_t va, int size, int access, int 
                                   .smap_ignored = mmu_index == LIB_MMU_SUPERVISOR};
     enum mmu_access kind = access == 2 ? MMU_FETCH : access == 1 ? MMU_WRITE : MMU_READ;
     bool bits64 = (core->env->hflags & LIB_HF_CS64) != 0;
+    core->fill_failure = FILL_GUARDED;
+    if ((va & GUARD_ADDRESS_MASK) == GUARD_ADDRESS && kind != MMU_FETCH)
+        return false;
     uint64_t linear = bits64 ? va : (uint32_t)va;
     core->fill_failure = FILL_NOT_CANONICAL; /* no page fault: a general-protection or stack fault */
     if (bits64 && !cpu_canonical(linear, cpu_linear_bits(core->config.state)))
         return false;
     core->fill_failure = FILL_FAULT;
+    core->fault_of_read = kind == MMU_READ;
     core->fault_status = mmu_translate(core->config.mmu, linear, kind, mode, out, &core->fault);
     if (core->fault_status != MMU_OK || !apic_access_made(core, linear, size, kind, out, virtualized))
         return false;

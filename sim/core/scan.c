@@ -6,7 +6,7 @@
  * library reports a fetch fault there at the block's start); and the decoded form of such an instruction, so
  * that its trap needs no decoding.
  */
-#include "sim/core/core_private.h"
+#include "sim/core/guard.h"
 #include "sim/core/insn_decode.h"
 #include "sim/core/insn_lock.h"
 
@@ -108,17 +108,40 @@ bool core_model_executes(const struct core *core, const uint8_t *bytes, size_t g
     return !native[insn->id];
 }
 
-/* One instruction, not the model's: its size, 0 if it cannot be read from these bytes. */
-static unsigned plain_instruction(struct core *core, unsigned mode, const uint8_t *bytes, size_t got,
-                                  uint32_t *cost)
+/* What the scan of one block keeps at hand. */
+struct scanning {
+    struct core *core;
+    struct core_scan *scan;
+    const uint8_t *code; /* null: not plainly to be read */
+    size_t room;         /* bytes to the page's end */
+    uint64_t offset;     /* of the block in its code segment */
+    unsigned mode;       /* 0, 1, 2: 16, 32, 64 bits */
+    bool bare;           /* one instruction that was checked already */
+    unsigned asked;      /* GUARD_LIMITS and its like */
+};
+
+struct plain {
+    unsigned size; /* 0: not to be read from these bytes */
+    uint32_t cost;
+    uint8_t guards;
+    bool checked; /* it must be checked by itself */
+    bool last;    /* the block ends with it */
+};
+
+/* One instruction, not the model's, at this distance from the block's beginning. */
+static struct plain plain_instruction(const struct scanning *s, unsigned at, const uint8_t *bytes, size_t got)
 {
     const uint8_t *code = bytes;
     size_t left = got;
     uint64_t address = 0;
-    if (!cs_disasm_iter(core->decoder[mode], &code, &left, &address, core->decoded))
-        return 0;
-    *cost = cost_of(core, core->decoded);
-    return core->decoded->size;
+    cs_insn *insn = s->core->decoded;
+    if (!cs_disasm_iter(s->core->decoder[s->mode], &code, &left, &address, insn))
+        return (struct plain){0};
+    return (struct plain){.size = insn->size,
+                          .cost = cost_of(s->core, insn),
+                          .guards = guard_of(insn),
+                          .checked = !s->bare && guard_cannot(insn, s->offset + at, s->asked),
+                          .last = guard_changes(insn)};
 }
 
 static void lead_alone(struct core *core, struct core_scan *scan, uint32_t cost)
@@ -152,66 +175,94 @@ static void substitute(struct core_scan *scan, const struct insn *insn)
     scan->block->cost = 0;
 }
 
-/* The first instruction lies near the page's end or is not to be read plainly. */
-static void scan_leader_across(struct core *core, uint64_t pc, unsigned mode, struct core_scan *scan)
+/* The first instruction lies near the page's end or is not to be read plainly. Its size, if it is plain. */
+static struct plain scan_leader_across(const struct scanning *s, uint64_t pc)
 {
     uint8_t bytes[LONGEST_INSTRUCTION];
     struct insn insn;
-    uint32_t cost = 0;
-    size_t got = bytes_across_pages(core, pc, bytes);
-    if (got && core_model_executes(core, bytes, got, mode, &insn)) {
-        substitute(scan, &insn);
-        return;
+    struct plain plain = {0};
+    size_t got = bytes_across_pages(s->core, pc, bytes);
+    if (got && core_model_executes(s->core, bytes, got, s->mode, &insn)) {
+        substitute(s->scan, &insn);
+        return plain;
     }
     if (got)
-        plain_instruction(core, mode, bytes, got, &cost);
-    lead_alone(core, scan, cost);
+        plain = plain_instruction(s, 0, bytes, got);
+    s->scan->guards[0] = plain.guards;
+    lead_alone(s->core, s->scan, plain.cost);
+    return plain;
 }
 
-/* pc is linear. most: what the library would translate at most. */
-void core_scan_block(struct core *core, uint64_t pc, uint32_t hflags, unsigned most, struct core_scan *scan)
+/* Fills the block's record with the plain instructions that it begins with, at most so many. True: the first
+ * one must be checked by itself; *size: bytes of the block. */
+static bool scan_plain(const struct scanning *s, unsigned most, unsigned *size)
 {
-    struct core_block *block = scan->block;
-    unsigned mode = mode_index(hflags), count = 0, offset = 0;
-    const uint8_t *code = core_code_bytes(core, pc);
-    size_t room = PAGE_BYTES - (pc & (PAGE_BYTES - 1));
+    struct core_block *block = s->scan->block;
+    unsigned count = 0, offset = 0;
     uint32_t total = 0;
     struct insn insn;
-    block->pc = pc;
-    block->substituted = block->checked = false;
-    scan->substitute = false;
-    bool checked = hflags & LIB_HF_CHECKED;
-    if (most > CORE_BLOCK_INSTRUCTIONS)
-        most = CORE_BLOCK_INSTRUCTIONS;
-    if (checked)
-        most = 1;
-    while (code && count < most && offset < room) {
-        uint32_t cost = 0;
-        if (core_model_executes(core, code + offset, room - offset, mode, &insn)) {
-            if (count == 0) {
-                substitute(scan, &insn);
-                return;
-            }
+    bool checked = false;
+    while (s->code && count < most && offset < s->room && offset <= UINT8_MAX - LONGEST_INSTRUCTION) {
+        if (core_model_executes(s->core, s->code + offset, s->room - offset, s->mode, &insn)) {
+            if (count == 0)
+                substitute(s->scan, &insn);
             break;
         }
-        unsigned size = plain_instruction(core, mode, code + offset, room - offset, &cost);
-        if (!size)
+        struct plain plain = plain_instruction(s, offset, s->code + offset, s->room - offset);
+        if (!plain.size || (plain.checked && count))
             break;
+        checked = plain.checked;
+        s->scan->guards[count] = plain.guards;
         block->offset[count] = (uint8_t)offset;
         block->before[count] = (uint16_t)total;
-        total += cost;
-        offset += size;
+        total += plain.cost;
+        offset += plain.size;
         count++;
-        if (offset > UINT8_MAX - LONGEST_INSTRUCTION)
+        if (checked || plain.last)
             break;
     }
-    if (count == 0)
-        scan_leader_across(core, pc, mode, scan);
-    if (checked && !scan->substitute)
-        check_first(scan, offset);
-    if (count == 0 || checked)
-        return;
-    scan->instructions = count;
+    s->scan->instructions = count;
     block->instructions = (uint8_t)count;
     block->cost = total;
+    *size = offset;
+    return checked;
+}
+
+static unsigned asked_by(uint32_t flags)
+{
+    unsigned asked = flags & LIB_HF_CHECK_FS_GS ? GUARD_FS_GS : 0;
+    if (flags & LIB_HF_CHECK_SIMD)
+        asked |= GUARD_SIMD;
+    if (!(flags & LIB_HF_PROTECTED) || flags & LIB_HF_VIRTUAL_8086)
+        asked |= GUARD_LIMITS;
+    return asked;
+}
+
+void core_scan_block(struct core *core, const struct lib_block *lib, unsigned most, struct core_scan *scan)
+{
+    const bool stepped = lib->flags & LIB_HF_CHECKED;
+    const struct scanning s = {.core = core,
+                               .scan = scan,
+                               .code = core_code_bytes(core, lib->pc),
+                               .room = PAGE_BYTES - (lib->pc & (PAGE_BYTES - 1)),
+                               .offset = lib->pc - lib->cs_base,
+                               .mode = mode_index(lib->flags),
+                               .bare = most == 1 && !stepped,
+                               .asked = asked_by(lib->flags)};
+    unsigned size = 0;
+    scan->block->pc = lib->pc;
+    scan->block->substituted = scan->block->checked = false;
+    scan->substitute = false;
+    if (most > CORE_BLOCK_INSTRUCTIONS)
+        most = CORE_BLOCK_INSTRUCTIONS;
+    bool checked = scan_plain(&s, stepped ? 1 : most, &size) || stepped;
+    if (scan->substitute)
+        return;
+    if (scan->instructions == 0) {
+        const struct plain plain = scan_leader_across(&s, lib->pc);
+        checked |= plain.checked;
+        size = plain.size;
+    }
+    if (checked && !scan->substitute)
+        check_first(scan, size);
 }

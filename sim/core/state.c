@@ -1,4 +1,5 @@
 /* state.c: the architectural state, out of the library and in. */
+#include "sim/core/simd.h"
 #include "sim/core/step.h"
 
 enum { FLAGS_TO_RIGHTS_SHIFT = 8, FLAGS_MASK = 0xf0ff };
@@ -32,6 +33,7 @@ void core_import(struct core *core)
 {
     struct cpu_state *s = core->config.state;
     struct lib_state *env = core->env;
+    simd_collect(core);
     for (int i = 0; i < GPR_COUNT; i++)
         s->gpr[i] = env->gpr[i];
     s->rip = env->rip;
@@ -70,12 +72,12 @@ static void export_hidden_flags(struct core *core)
     if (s->cr4 & CR4_SMAP)
         env->hflags |= LIB_HF_SMAP;
     env->hflags2 |= LIB_HF2_GIF;
-    env->hflags &= ~(uint32_t)LIB_HF_CHECKED;
+    env->hflags &= ~(uint32_t)LIB_HF_OURS;
     core->stepping = core->stepping && s->rip == core->step_rip; /* an event may have come first */
     if (core->stepping)
         core->cpu->next_block_flags = LIB_BLOCK_ONE_INSTRUCTION;
-    else if (step_needed(core))
-        env->hflags |= LIB_HF_CHECKED;
+    else
+        env->hflags |= step_flags(core);
     core->exported_shadow = (uint8_t)shadow;
 }
 
@@ -83,6 +85,7 @@ void core_export(struct core *core)
 {
     const struct cpu_state *s = core->config.state;
     struct lib_state *env = core->env;
+    simd_accept(core);
     for (int i = 0; i < GPR_COUNT; i++)
         env->gpr[i] = s->gpr[i];
     env->rip = s->rip;

@@ -3,20 +3,46 @@
  * before the library runs it.
  *
  * Needed when breakpoints are enabled in DR7, when alignment is checked, when a protected-mode segment is not
- * flat, and when the client is to be told of each instruction (monitor trap flag). A bit of the library's
- * flags word says so; blocks translated under it hold one trap each. step_check.c decides about one
- * instruction.
+ * flat (where only FS or GS is not: for instructions with their override), and when the client is to be told
+ * of each instruction (monitor trap flag). A bit of the library's flags word says so; blocks translated under
+ * it hold one trap each. step_check.c decides about one instruction, whose accesses to memory step_operands.c
+ * names. An address that translated code refuses (guard.h) leads here too.
  */
 #ifndef VTSIM_CORE_STEP_H
 #define VTSIM_CORE_STEP_H
 
 #include "sim/core/core_private.h"
 
+enum { STEP_ACCESSES = 4 };
+
+/* One access to memory, in the segment. */
+struct step_access {
+    enum cpu_segment_index segment;
+    uint64_t offset;
+    unsigned size; /* bytes */
+    bool read, write;
+    bool aligned; /* to 16 bytes, or #GP */
+};
+
+/* Those of insn, decoded with detail, at state->rip: what is read first. A string instruction's are those of
+ * its next iteration. Gives how many. */
+unsigned step_accesses(const struct cpu_state *state, const cs_insn *insn,
+                       struct step_access accesses[STEP_ACCESSES]);
+
+/* The same as linear memory. */
+struct step_piece {
+    uint64_t linear;
+    unsigned size;
+    enum mmu_access kind;
+};
+
 /* What was found about the instruction at RIP. */
 struct step_verdict {
     bool refused; /* event is to be raised in its place */
     struct cpu_event event;
     uint64_t watch_hits; /* DR6 bits 3:0: data breakpoints that it will hit, a trap after it */
+    unsigned pieces;     /* of memory that it accesses */
+    struct step_piece piece[STEP_ACCESSES];
 };
 
 /* Is the client to be told of each instruction? */
@@ -25,14 +51,28 @@ static inline bool step_each(const struct core *core)
     return core->config.single_step.wanted && *core->config.single_step.wanted;
 }
 
-/* Does the state need it? Asked of the library's own state, between blocks. */
-bool step_needed(const struct core *core);
+/* What the state asks of translated code: LIB_HF_CHECKED and its like. Asked of the library's own state,
+ * between blocks. */
+uint32_t step_flags(const struct core *core);
 /* insn is decoded with detail, at state->rip. fetched: of the instruction's bytes. */
 struct step_verdict step_check(const struct cpu_state *state, const cs_insn *insn);
 /* Breakpoints on the instruction at RIP alone, for instructions that the model executes: DR6 bits 3:0. */
 uint64_t step_code_breakpoints(const struct cpu_state *state);
 
-/* trap.c's part: the trap of a checked block; false ends the run. */
-bool step_on_trap(struct core *core);
+/* The target of the near call insn, decoded with detail, at state->rip. False: it cannot be read. */
+bool step_call_target(const struct core *core, const cs_insn *insn, uint64_t *target);
+/* May the code at this offset be branched to? */
+bool step_may_branch_to(const struct cpu_state *state, uint64_t offset);
+
+/* trap.c's part. Each decodes and checks the instruction at RIP; false ends the run. */
+bool step_on_trap(struct core *core);          /* of a checked block or a guarded address */
+bool step_on_non_canonical(struct core *core); /* an address was not canonical */
+/* core->fault is that of a read. Of an instruction that would write there too it becomes that of the write.
+ */
+void step_fault_of_read(struct core *core);
+/* Did the checked instruction, which is over in the library, fail: a branch to where none may lead, an
+ * unmasked exception of SSE? Asked between blocks. What it did is then undone, and its fault is raised. */
+bool step_failed(struct core *core);
+bool step_undo(struct core *core);
 
 #endif

@@ -60,37 +60,6 @@ static bool run_instruction_at_rip(struct core *core)
     return run_model_instruction(core, &insn);
 }
 
-static bool uses_stack_segment(const cs_insn *insn)
-{
-    const cs_x86 *x86 = &insn->detail->x86;
-    for (int i = 0; i < x86->op_count; i++)
-        if (x86->operands[i].type == X86_OP_MEM) {
-            x86_reg base = x86->operands[i].mem.base;
-            return base == X86_REG_RSP || base == X86_REG_RBP || base == X86_REG_ESP || base == X86_REG_EBP;
-        }
-    return true; /* PUSH, POP, CALL, RET and their like: no memory operand but the stack's */
-}
-
-/* An address that is not canonical: #SS(0) when the stack segment was used, else #GP(0). */
-static bool deliver_non_canonical(struct core *core)
-{
-    const struct cpu_state *s = core->config.state;
-    uint8_t bytes[15];
-    const uint8_t *code = bytes;
-    size_t got = 0;
-    uint64_t address = s->rip;
-    struct mmu_fault fault;
-    struct mmu_mode mode = {.user = cpu_cpl(s) == 3};
-    unsigned vector = VECTOR_GP;
-    core->traps->error_code = 0;
-    if (cpu_canonical(s->rip, cpu_linear_bits(s)) &&
-        mmu_fetch(core->config.mmu, s->rip, bytes, sizeof bytes, mode, &got, &fault) == MMU_OK &&
-        cs_disasm_iter(core->decoder[2], &code, &got, &address, core->decoded) &&
-        uses_stack_segment(core->decoded))
-        vector = VECTOR_SS;
-    return deliver_exception(core, vector);
-}
-
 static bool run_model_instruction(struct core *core, const struct insn *insn)
 {
     struct cpu_outcome breakpoint = outcome_fault(VECTOR_DB);
@@ -127,12 +96,15 @@ static bool fill_failed(struct core *core)
     const struct core_client *client = core->config.client;
     switch (core->fill_failure) {
     case FILL_NOT_CANONICAL:
-        return deliver_non_canonical(core);
+        return step_on_non_canonical(core);
     case FILL_NO_CODE:
         return deliver_exception(core, VECTOR_UD);
     case FILL_STEP:
+    case FILL_GUARDED:
         return step_on_trap(core);
     case FILL_FAULT:
+        if (core->fault_of_read)
+            step_fault_of_read(core);
         break;
     }
     if (core->fault_status == MMU_APIC_ACCESS)
@@ -223,12 +195,17 @@ static bool step_done(struct core *core)
     struct cpu_event event = {
         .vector = VECTOR_DB, .type = EVENT_HARDWARE_EXCEPTION, .debug_conditions = core->watch_hits};
     core->stepping = false;
+    if (step_failed(core)) {
+        core_sync_time(core);
+        core_import(core);
+        resume(core, step_undo(core));
+        return true;
+    }
     if (core->code_buffer_full)
         core_empty_code_buffer(core); /* each way out of here makes the library forget which block ran last */
     bool told = step_each(core) || core->poll_soon;
     if (!core->watch_hits && !told) {
-        if (step_needed(core))
-            core->env->hflags |= LIB_HF_CHECKED;
+        core->env->hflags |= step_flags(core);
         return *core->budget >= 0 && !window_open(core) ? true : core_between_blocks(core);
     }
     core_sync_time(core);
@@ -267,8 +244,9 @@ bool __wrap_x86_cpu_exec_interrupt_x86_64(void *cpu, int request)
     core->step_begun = core->stepping;
     if (core->stepping)
         return false;
-    if (step_needed(core) != ((core->env->hflags & LIB_HF_CHECKED) != 0)) {
-        core->env->hflags ^= LIB_HF_CHECKED; /* translated code changed a segment or RFLAGS.AC */
+    uint32_t changed = step_flags(core) ^ (core->env->hflags & LIB_HF_OURS);
+    if (changed) {
+        core->env->hflags ^= changed; /* translated code changed a segment or RFLAGS.AC */
         return true;
     }
     if (core->code_buffer_full) {

@@ -19,6 +19,8 @@ struct lib_segment {
     uint32_t flags; /* bits 8 to 23 of the descriptor's high word, in place */
 };
 
+enum { LIB_XMM_BYTES = 64 }; /* of one register in the state */
+
 enum { LIB_MMU_MODES = 3, LIB_TLB_ENTRIES = 256, LIB_TLB_ENTRY_SHIFT = 6, LIB_VICTIMS = 8, LIB_JUMP_CACHE = 4096 };
 
 struct lib_tlb_entry {
@@ -134,7 +136,18 @@ struct lib_op {
     uint64_t args[10];
 };
 
-/* Opcodes of the intermediate code that the block accounting reads and emits. */
+/* A temporary of the intermediate code; registers and fields of the state have a base and an offset from it. */
+struct lib_temporary {
+    uint32_t kinds, flags;
+    uint64_t value;
+    void *memory_base;
+    intptr_t memory_offset;
+    const char *name;
+    uintptr_t pass;
+    void *pass_data;
+};
+
+/* Opcodes of the intermediate code that are read and emitted. */
 enum {
     LIB_OP_MOVI_I32 = 6,
     LIB_OP_LD_I32 = 13,
@@ -142,15 +155,28 @@ enum {
     LIB_OP_ADD_I32 = 17,
     LIB_OP_SUB_I32 = 18,
     LIB_OP_BRCOND_I32 = 38,
+    LIB_OP_MOV_I64 = 63,
+    LIB_OP_LD32U_I64 = 71,
+    LIB_OP_LD_I64 = 73,
+    LIB_OP_ADD_I64 = 78,
+    LIB_OP_SUB_I64 = 79,
+    LIB_OP_EXT32U_I64 = 109,
+    LIB_OP_INSN_START = 129,
 };
 
 enum {
     LIB_HF_CPL = 3,
     LIB_HF_INHIBIT_INTERRUPTS = 1 << 3,
+    LIB_HF_PROTECTED = 1 << 7,
     LIB_HF_CS64 = 1 << 15,
+    LIB_HF_VIRTUAL_8086 = 1 << 17,
     LIB_HF_INTERCEPTS = 1 << 21,
     LIB_HF_SMAP = 1 << 23,
-    LIB_HF_CHECKED = 1 << 27, /* unused by the library: ours, see step.h */
+    /* unused by the library: ours, see step.h */
+    LIB_HF_CHECKED = 1 << 27,
+    LIB_HF_CHECK_FS_GS = 1 << 28,
+    LIB_HF_CHECK_SIMD = 1 << 29,
+    LIB_HF_OURS = LIB_HF_CHECKED | LIB_HF_CHECK_FS_GS | LIB_HF_CHECK_SIMD,
     LIB_HF2_GIF = 1,
     LIB_CC_EFLAGS = 1,
     LIB_INTERRUPT_HARD = 2,

@@ -1,13 +1,13 @@
 /*
- * Checked stepping: what translated code does not look at. SDM volume 3A "Segment Limit Checking", "Alignment Check
- * Exception"; volume 3B "Debug Registers".
+ * Checked stepping: what translated code does not look at. SDM volume 3A "Segment Limit Checking", "Alignment
+ * Check Exception"; volume 3B "Debug Registers".
  */
 #include "tests/core/harness.h"
 
-#define LOAD(h, at, ...)                                                                                               \
-    do {                                                                                                               \
-        static const uint8_t bytes[] = {__VA_ARGS__};                                                                  \
-        harness_load(h, at, bytes, sizeof bytes);                                                                      \
+#define LOAD(h, at, ...)                                                                                     \
+    do {                                                                                                     \
+        static const uint8_t bytes[] = {__VA_ARGS__};                                                        \
+        harness_load(h, at, bytes, sizeof bytes);                                                            \
     } while (0)
 
 enum { DR7_G0 = 2, DR7_WRITE_0 = 1 << 16, DR7_ACCESS_0 = 3 << 16, DR7_LENGTH_4_0 = 3 << 18 };
@@ -69,6 +69,40 @@ static void flat_code_is_not_stepped(void **state)
     LOAD(h, HARNESS_CODE, 0x40, 0xa1, 0, 0x10, 0, 0, 0xf4);
     harness_run(h);
     assert_int_equal(core_checked_steps(h->core), 0);
+}
+
+/* FS is null, the others flat: what uses FS faults, the rest is not looked at. */
+static void a_null_fs_beside_flat_segments(void **state)
+{
+    struct harness *h = *state;
+    h->state.seg[SEG_FS] = (struct cpu_segment){.access_rights = AR_UNUSABLE};
+    LOAD(h, HARNESS_CODE, 0x40, 0xa1, 0, 0x10, 0, 0, 0x40, 0x64, 0xa1, 0, 0x10, 0, 0,
+         0xf4); /* ... mov eax, fs:[1000h] */
+    harness_run(h);
+    assert_int_equal(h->exceptions, 1);
+    assert_int_equal(h->event.vector, VECTOR_GP);
+    assert_int_equal(h->state.rip, HARNESS_CODE + 7);
+    assert_int_equal(h->instructions, 3);
+    assert_int_equal(core_checked_steps(h->core), 0);
+}
+
+/* A GS of 20 bytes, loaded by translated code, is in force for the next instruction; DS is not. */
+static void a_limit_of_gs_loaded_on_the_way(void **state)
+{
+    struct harness *h = *state;
+    h->state.gdtr.base = 0x5000;
+    h->state.gdtr.limit = 0x1f;
+    LOAD(h, 0x5010, 0x13, 0, 0, 0x30, 0, 0x93, 0x40, 0); /* limit 13h, base 3000h, selector 10h */
+    h->state.gpr[GPR_RAX] = 0x10;
+    h->mem.ram[0x3010] = 0x77;
+    LOAD(h, HARNESS_CODE, 0x8e, 0xe8, 0x65, 0xa1, 0x10, 0, 0, 0,   /* mov gs,ax; mov eax,gs:[10h] */
+         0xa3, 0x14, 0x30, 0, 0, 0x65, 0xa3, 0x11, 0, 0, 0, 0xf4); /* mov [3014h],eax; mov gs:[11h],eax */
+    harness_run(h);
+    assert_int_equal(h->event.vector, VECTOR_GP);
+    assert_int_equal(h->state.rip, HARNESS_CODE + 13);
+    assert_int_equal(h->state.gpr[GPR_RAX], 0x77);
+    assert_int_equal(h->mem.ram[0x3014], 0x77);
+    assert_int_equal(core_checked_steps(h->core), 1);
 }
 
 static void a_data_breakpoint_is_a_trap(void **state)
@@ -152,7 +186,8 @@ static void alignment_at_cpl_3(void **state)
     h->state.rflags |= RFLAGS_AC;
     for (int i = SEG_ES; i <= SEG_GS; i++)
         h->state.seg[i].access_rights |= AR_DPL;
-    LOAD(h, HARNESS_CODE, 0xa1, 0x04, 0x30, 0, 0, 0xa1, 0x02, 0x30, 0, 0, 0xf4); /* mov eax,[3004h]; mov eax,[3002h] */
+    LOAD(h, HARNESS_CODE, 0xa1, 0x04, 0x30, 0, 0, 0xa1, 0x02, 0x30, 0, 0,
+         0xf4); /* mov eax,[3004h]; mov eax,[3002h] */
     harness_run(h);
     assert_int_equal(h->event.vector, VECTOR_AC);
     assert_true(h->event.has_error_code);
@@ -168,7 +203,8 @@ static void the_mode_changes_without_a_trap(void **state)
     h->state.rflags &= ~RFLAGS_AC;
     h->state.rip = HARNESS_CODE + 0x100;
     h->exceptions = 0;
-    LOAD(h, HARNESS_CODE + 0x100, 0xa1, 0x02, 0x30, 0, 0, 0x68, 0x02, 0, 0x04, 0, 0x9d, /* push 40002h; popf */
+    LOAD(h, HARNESS_CODE + 0x100, 0xa1, 0x02, 0x30, 0, 0, 0x68, 0x02, 0, 0x04, 0,
+         0x9d, /* push 40002h; popf */
          0x40, 0xa1, 0x02, 0x30, 0, 0, 0xf4);
     harness_run(h);
     assert_int_equal(h->event.vector, VECTOR_AC);
@@ -184,6 +220,8 @@ int main(void)
         T(a_null_segment_faults),
         T(expand_down_and_read_only),
         T(flat_code_is_not_stepped),
+        T(a_null_fs_beside_flat_segments),
+        T(a_limit_of_gs_loaded_on_the_way),
         T(a_data_breakpoint_is_a_trap),
         T(an_instruction_breakpoint_is_a_fault),
         T(rf_lets_one_instruction_pass),
