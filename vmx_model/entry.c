@@ -3,6 +3,7 @@
  *
  * Order: checks on controls, on host state, on guest state; loading of guest state; MSR list; injection.
  */
+#include "vmx_model/cet.h"
 #include "vmx_model/checks/checks.h"
 #include "vmx_model/effective_controls.h"
 #include "vmx_model/transition.h"
@@ -99,6 +100,8 @@ static struct cpu_outcome load_guest(struct vmx *vmx, bool launch)
         }
         vmx_update_regime(vmx);
     }
+    if (cet_enforced(vmx->state->cr4, vmx->state->msr.s_cet, vmx->state->msr.u_cet))
+        return (struct cpu_outcome){.kind = OUTCOME_UNSUPPORTED, .text = "VM entry: " CET_REFUSED};
     vmx_load_injection(vmx);
     v->launched =
         true; /* SDM "Basic VM-Entry Checks" and VMLAUNCH: the launch state of the VMCS is now launched */

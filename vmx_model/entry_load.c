@@ -38,6 +38,13 @@ static void load_msrs(struct cpu_state *s, const struct vmcs *v)
         s->msr.perf_global_ctrl = v->guest_ia32_perf_global_ctrl;
     if (v->vm_entry_controls & ENTRY_LOAD_IA32_PAT)
         s->msr.pat = v->guest_ia32_pat;
+    if (v->vm_entry_controls & ENTRY_LOAD_PKRS)
+        s->msr.pkrs = v->guest_ia32_pkrs;
+    if (v->vm_entry_controls & ENTRY_LOAD_CET_STATE) {
+        s->msr.s_cet = v->guest_ia32_s_cet;
+        s->msr.interrupt_ssp_table = v->guest_ia32_interrupt_ssp_table_addr;
+        s->ssp = v->guest_ssp; /* SDM "Loading Guest RIP, RSP, RFLAGS, and SSP" */
+    }
 }
 
 /* SDM "Loading Guest Segment Registers and Descriptor-Table Registers". What is undefined for an unusable

@@ -3,6 +3,7 @@
  *
  * Order: information fields, guest state, MSR-store list, host state, MSR-load list.
  */
+#include "vmx_model/cet.h"
 #include "vmx_model/effective_controls.h"
 #include "vmx_model/transition.h"
 
@@ -132,5 +133,10 @@ struct cpu_outcome vmx_exit(struct vmx *vmx, const struct vm_exit *exit)
                                                  .b = guest_rip,
                                                  .cost = vmx->account->now - start,
                                                  .cycles = vmx->account->now});
-    return failure == VMX_ABORT_NONE ? outcome_of(OUTCOME_DONE) : vmx_do_abort(vmx, failure);
+    if (failure != VMX_ABORT_NONE)
+        return vmx_do_abort(vmx, failure);
+    const struct cpu_state *s = vmx->state;
+    if (__builtin_expect(cet_enforced(s->cr4, s->msr.s_cet, s->msr.u_cet), 0))
+        return (struct cpu_outcome){.kind = OUTCOME_UNSUPPORTED, .text = "VM exit: " CET_REFUSED};
+    return outcome_of(OUTCOME_DONE);
 }

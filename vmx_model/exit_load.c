@@ -47,6 +47,13 @@ static void load_msrs(struct cpu_state *s, const struct vmcs *v)
         s->msr.perf_global_ctrl = v->host_ia32_perf_global_ctrl;
     if (controls & EXIT_LOAD_IA32_PAT)
         s->msr.pat = v->host_ia32_pat;
+    if (controls & EXIT_LOAD_PKRS)
+        s->msr.pkrs = v->host_ia32_pkrs;
+    if (controls & EXIT_LOAD_CET_STATE) {
+        s->msr.s_cet = v->host_ia32_s_cet;
+        s->msr.interrupt_ssp_table = v->host_ia32_interrupt_ssp_table_addr;
+        s->ssp = v->host_ssp; /* SDM "Loading Host RIP, RSP, RFLAGS, and SSP" */
+    }
 }
 
 /* The selector decides: a null one gives an unusable register, whose other parts are undefined. */

@@ -1,9 +1,24 @@
 /* exit_save.c: saving guest state. SDM "Saving Guest State"; the sections are named at each function. */
+#include "vmx_model/capabilities.h"
 #include "vmx_model/effective_controls.h"
 #include "vmx_model/transition.h"
 
 #define DEBUG_EXCEPTION_BD (1u << 13)
 #define BASIC_REASON 0xffffu
+
+/* Same section and "Saving RIP, RSP, RFLAGS, and SSP": saved whenever the processor can load them at VM
+ * entry, whatever the control says. */
+static void save_keys_and_cet(const struct cpu_state *s, struct vmcs *v, const struct vmx_capabilities *caps)
+{
+    const uint32_t entry = vmx_controls_may_be_1(caps, VMX_ENTRY);
+    if (entry & ENTRY_LOAD_PKRS)
+        v->guest_ia32_pkrs = s->msr.pkrs;
+    if (entry & ENTRY_LOAD_CET_STATE) {
+        v->guest_ia32_s_cet = s->msr.s_cet;
+        v->guest_ia32_interrupt_ssp_table_addr = s->msr.interrupt_ssp_table;
+        v->guest_ssp = s->ssp;
+    }
+}
 
 /* SDM "Saving Control Registers, Debug Registers, and MSRs". */
 static void save_control_registers_and_msrs(const struct cpu_state *s, struct vmcs *v)
@@ -160,6 +175,7 @@ void vmx_save_guest_state(struct vmx *vmx, const struct vm_exit *exit)
     const struct cpu_state *s = vmx->state;
     struct vmcs *v = &vmx->vmcs;
     save_control_registers_and_msrs(s, v);
+    save_keys_and_cet(vmx->state, &vmx->vmcs, &vmx->profile->vmx);
     save_segments(s, v);
     v->guest_rip = s->rip;
     v->guest_rsp = s->gpr[GPR_RSP];

@@ -147,6 +147,9 @@ struct cpu_msrs {
     uint64_t spec_ctrl;
     uint64_t xss;
     uint64_t pkrs;
+    uint64_t u_cet, s_cet;
+    uint64_t pl_ssp[4]; /* IA32_PL0_SSP to IA32_PL3_SSP */
+    uint64_t interrupt_ssp_table;
 };
 
 struct cpu_state {
@@ -158,6 +161,7 @@ struct cpu_state {
     uint64_t cr0, cr2, cr3, cr4;
     uint64_t xcr0;
     uint32_t pkru;
+    uint64_t ssp; /* shadow-stack pointer */
     uint64_t dr[4], dr6, dr7;
     struct cpu_msrs msr;
     uint64_t pdpte[4]; /* the PDPTE registers of PAE paging */

@@ -7,6 +7,7 @@
 #include "sim/cpu/cpu.h"
 #include "sim/cpu/descriptors.h"
 #include "sim/cpu/features.h"
+#include "vmx_model/cet.h"
 
 #define CR0_DEFINED                                                                                          \
     (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
@@ -65,6 +66,8 @@ static bool cr0_allowed(const struct cpu *cpu, uint64_t value)
     bool paging = (value & CR0_PG) != 0;
 
     if (value >> 32 || (paging && !(value & CR0_PE)) || (value & CR0_NW && !(value & CR0_CD)))
+        return false;
+    if (state->cr4 & CR4_CET && !(value & CR0_WP)) /* SDM volume 3A, "Control Registers", CET */
         return false;
     if (state->cr0 & CR0_PG && !paging && (state->cr4 & CR4_PCIDE || cpu_64bit_mode(state)))
         return false;
@@ -134,6 +137,8 @@ static bool cr4_allowed(const struct cpu *cpu, uint64_t value)
         return false;
     if (cpu_long_mode(state) && (cleared & CR4_PAE || (set | cleared) & CR4_LA57))
         return false;
+    if (set & CR4_CET && !(state->cr0 & CR0_WP))
+        return false;
     if (set & CR4_PCIDE && (!cpu_long_mode(state) || state->cr3 & CR3_PCID))
         return false;
     return !cpu->vmx.on || vmx_cr_allowed(&cpu->vmx, 4, value);
@@ -152,6 +157,15 @@ static void cr4_invalidate(struct cpu *cpu, uint64_t old, uint64_t value)
                        FLUSH_MOV_CR4);
 }
 
+struct cpu_outcome cpu_done_unless_cet(const struct cpu *cpu)
+{
+    const struct cpu_state *state = &cpu->state;
+
+    if (__builtin_expect(cet_enforced(state->cr4, state->msr.s_cet, state->msr.u_cet), 0))
+        return (struct cpu_outcome){.kind = OUTCOME_UNSUPPORTED, .text = CET_REFUSED};
+    return outcome_of(OUTCOME_DONE);
+}
+
 struct cpu_outcome cpu_write_cr4(struct cpu *cpu, uint64_t value)
 {
     struct cpu_state *state = &cpu->state;
@@ -168,7 +182,7 @@ struct cpu_outcome cpu_write_cr4(struct cpu *cpu, uint64_t value)
     cr4_invalidate(cpu, old, value);
     if (changed & CR4_REGIME)
         vmx_update_regime(&cpu->vmx);
-    return outcome_of(OUTCOME_DONE);
+    return cpu_done_unless_cet(cpu);
 }
 
 /* SDM volume 3A, "Protection Keys": the register acts on the next access; no TLB invalidation is needed. */

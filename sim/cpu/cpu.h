@@ -57,7 +57,7 @@ enum cpu_status {
 };
 
 /* Places for MSRs that nothing but RDMSR and WRMSR looks at: one for each row of msr.c. */
-#define CPU_MISC_MSRS 64
+#define CPU_MISC_MSRS 96
 
 struct cpu {
     struct cpu_state state;
@@ -134,6 +134,9 @@ void cpu_cpuid(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t 
 struct cpu_outcome cpu_write_cr0(struct cpu *cpu, uint64_t value);
 struct cpu_outcome cpu_write_cr3(struct cpu *cpu, uint64_t value);
 struct cpu_outcome cpu_write_cr4(struct cpu *cpu, uint64_t value);
+/* OUTCOME_DONE, or OUTCOME_UNSUPPORTED when the state has control-flow enforcement switched on, which is not modelled. For
+ * the instructions that can do that. */
+struct cpu_outcome cpu_done_unless_cet(const struct cpu *cpu);
 /* WRPKRU and XRSTOR: PKRU, and what translation may do under it. */
 void cpu_write_pkru(struct cpu *cpu, uint32_t value);
 

@@ -42,13 +42,13 @@ uint64_t cpu_cr4_allowed(const struct cpu_profile *profile)
         uint64_t bits;
         enum cpu_feature feature;
     } rows[] = {
-        {CR4_VME | CR4_PVI, FEATURE_VME}, {CR4_TSD, FEATURE_TSC},       {CR4_DE, FEATURE_DE},
-        {CR4_PSE, FEATURE_PSE},           {CR4_PAE, FEATURE_PAE},       {CR4_MCE, FEATURE_MCE},
-        {CR4_PGE, FEATURE_PGE},           {CR4_OSFXSR, FEATURE_FXSR},   {CR4_OSXMMEXCPT, FEATURE_SSE},
-        {CR4_UMIP, FEATURE_UMIP},         {CR4_VMXE, FEATURE_VMX},      {CR4_FSGSBASE, FEATURE_FSGSBASE},
-        {CR4_PCIDE, FEATURE_PCID},        {CR4_OSXSAVE, FEATURE_XSAVE}, {CR4_SMEP, FEATURE_SMEP},
-        {CR4_SMAP, FEATURE_SMAP},         {CR4_LA57, FEATURE_LA57},
-        {CR4_PKE, FEATURE_PKU},           {CR4_PKS, FEATURE_PKS},
+        {CR4_VME | CR4_PVI, FEATURE_VME}, {CR4_TSD, FEATURE_TSC},          {CR4_DE, FEATURE_DE},
+        {CR4_PSE, FEATURE_PSE},           {CR4_PAE, FEATURE_PAE},          {CR4_MCE, FEATURE_MCE},
+        {CR4_PGE, FEATURE_PGE},           {CR4_OSFXSR, FEATURE_FXSR},      {CR4_OSXMMEXCPT, FEATURE_SSE},
+        {CR4_UMIP, FEATURE_UMIP},         {CR4_VMXE, FEATURE_VMX},         {CR4_FSGSBASE, FEATURE_FSGSBASE},
+        {CR4_PCIDE, FEATURE_PCID},        {CR4_OSXSAVE, FEATURE_XSAVE},    {CR4_SMEP, FEATURE_SMEP},
+        {CR4_SMAP, FEATURE_SMAP},         {CR4_LA57, FEATURE_LA57},        {CR4_PKE, FEATURE_PKU},
+        {CR4_PKS, FEATURE_PKS},           {CR4_CET, FEATURE_SHADOW_STACK}, {CR4_CET, FEATURE_BRANCH_TRACKING},
     };
     uint64_t allowed = CR4_PCE; /* RDPMC is in every processor since the P6 family */
 

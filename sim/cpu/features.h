@@ -46,6 +46,8 @@ enum cpuid_register { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX };
     X(UMIP, 7, ECX, 2)                                                                                       \
     X(CLFLUSHOPT, 7, EBX, 23)                                                                                \
     X(CLWB, 7, EBX, 24)                                                                                      \
+    X(SHADOW_STACK, 7, ECX, 7)                                                                               \
+    X(BRANCH_TRACKING, 7, EDX, 20)                                                                           \
     X(WAITPKG, 7, ECX, 5)                                                                                    \
     X(RDPID, 7, ECX, 22)                                                                                     \
     X(SERIALIZE, 7, EDX, 14)                                                                                 \

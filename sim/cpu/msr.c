@@ -19,6 +19,12 @@ static bool canonical(const struct cpu *cpu, const struct msr_row *row, uint64_t
     return cpu_canonical(value, cpu->profile->linear_address_bits);
 }
 
+/* SDM volume 4, IA32_PL0_SSP to IA32_PL3_SSP: a canonical address that is a multiple of 4. */
+static bool canonical_aligned(const struct cpu *cpu, const struct msr_row *row, uint64_t value)
+{
+    return canonical(cpu, row, value) && no_reserved_bits(cpu, row, value);
+}
+
 /* Memory types that exist: UC, WC, WT, WP, WB; in the PAT also UC-: SDM volume 3A, "Memory Types". */
 static bool every_byte_in(uint64_t value, unsigned allowed_types)
 {
@@ -121,7 +127,8 @@ static const struct msr_row rows[] = {
     STATE(0x176, "IA32_SYSENTER_EIP", FEATURE_SEP, sysenter_eip, 0, canonical),
     CONSTANT(0x179, "IA32_MCG_CAP", FEATURE_MCA, 0), /* no banks, no IA32_MCG_CTL */
     STORED(0x17a, "IA32_MCG_STATUS", FEATURE_MCA, ~7ull, no_reserved_bits),
-    /* One performance state: the ratio of 3 GHz to a bus clock of 100 MHz (assumed). Requests change nothing. */
+    /* One performance state: the ratio of 3 GHz to a bus clock of 100 MHz (assumed). Requests change nothing.
+     */
     CONSTANT(0x198, "IA32_PERF_STATUS", FEATURE_EIST, 30 << 8),
     STORED(0x199, "IA32_PERF_CTL", FEATURE_EIST, ~0xffffull, no_reserved_bits),
     SPECIAL(MSR_MISC_ENABLE, MSR_MISC_ENABLE, "IA32_MISC_ENABLE", MSR_ALWAYS, msr_read_misc_enable,
@@ -150,6 +157,14 @@ static const struct msr_row rows[] = {
     STATE(MSR_PAT, "IA32_PAT", FEATURE_PAT, pat, 0, pat_valid),
     STORED(MSR_MTRR_DEF_TYPE, "IA32_MTRR_DEF_TYPE", FEATURE_MTRR, ~0xcffull, mtrr_def_type_valid),
     SPECIAL(MSR_VMX_FIRST, MSR_VMX_LAST, "IA32_VMX_BASIC", FEATURE_VMX, msr_read_vmx_capability, NULL),
+    SPECIAL(MSR_U_CET, MSR_U_CET, "IA32_U_CET", FEATURE_SHADOW_STACK, msr_read_cet, msr_write_cet),
+    SPECIAL(MSR_S_CET, MSR_S_CET, "IA32_S_CET", FEATURE_SHADOW_STACK, msr_read_cet, msr_write_cet),
+    STATE(MSR_PL0_SSP, "IA32_PL0_SSP", FEATURE_SHADOW_STACK, pl_ssp[0], 3, canonical_aligned),
+    STATE(MSR_PL0_SSP + 1, "IA32_PL1_SSP", FEATURE_SHADOW_STACK, pl_ssp[1], 3, canonical_aligned),
+    STATE(MSR_PL0_SSP + 2, "IA32_PL2_SSP", FEATURE_SHADOW_STACK, pl_ssp[2], 3, canonical_aligned),
+    STATE(MSR_PL0_SSP + 3, "IA32_PL3_SSP", FEATURE_SHADOW_STACK, pl_ssp[3], 3, canonical_aligned),
+    STATE(MSR_INTERRUPT_SSP_TABLE, "IA32_INTERRUPT_SSP_TABLE_ADDR", FEATURE_SHADOW_STACK, interrupt_ssp_table,
+          0, canonical),
     SPECIAL(MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, "IA32_TSC_DEADLINE", FEATURE_TSC_DEADLINE, msr_read_apic,
             msr_write_apic),
     SPECIAL(MSR_PKRS, MSR_PKRS, "IA32_PKRS", FEATURE_PKS, msr_read_pkrs, msr_write_pkrs),

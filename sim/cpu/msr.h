@@ -25,6 +25,10 @@ enum {
     MSR_VMX_LAST = 0x491,
     MSR_TSC_DEADLINE = 0x6e0,
     MSR_X2APIC_FIRST = 0x800,
+    MSR_U_CET = 0x6a0,
+    MSR_S_CET = 0x6a2,
+    MSR_PL0_SSP = 0x6a4,
+    MSR_INTERRUPT_SSP_TABLE = 0x6a8,
     MSR_PKRS = 0x6e1,
     MSR_X2APIC_LAST = 0x8ff,
     MSR_XSS = 0xda0,
@@ -105,6 +109,8 @@ bool msr_write_apic(struct cpu *cpu, uint32_t index, uint64_t value);
 bool msr_read_spec_ctrl(struct cpu *cpu, uint32_t index, uint64_t *value);
 bool msr_write_spec_ctrl(struct cpu *cpu, uint32_t index, uint64_t value);
 bool msr_write_command(struct cpu *cpu, uint32_t index, uint64_t value);
+bool msr_read_cet(struct cpu *cpu, uint32_t index, uint64_t *value);
+bool msr_write_cet(struct cpu *cpu, uint32_t index, uint64_t value);
 bool msr_read_xss(struct cpu *cpu, uint32_t index, uint64_t *value);
 bool msr_write_xss(struct cpu *cpu, uint32_t index, uint64_t value);
 bool msr_read_pkrs(struct cpu *cpu, uint32_t index, uint64_t *value);

@@ -3,6 +3,7 @@
 #include "sim/cpu/features.h"
 #include "sim/cpu/msr.h"
 #include "sim/cpu/xstate.h"
+#include "vmx_model/cet.h"
 
 /* SDM volume 3B, "Time-Stamp Counter"; volume 3C, "Changes to Instruction Behavior in VMX Non-Root
  * Operation", RDMSR. */
@@ -214,6 +215,35 @@ bool msr_write_command(struct cpu *cpu, uint32_t index, uint64_t value)
     (void)cpu;
     (void)index;
     return !(value & ~1ull);
+}
+
+static uint64_t *cet_register(struct cpu *cpu, uint32_t index)
+{
+    return index == MSR_U_CET ? &cpu->state.msr.u_cet : &cpu->state.msr.s_cet;
+}
+
+bool msr_read_cet(struct cpu *cpu, uint32_t index, uint64_t *value)
+{
+    *value = *cet_register(cpu, index);
+    return true;
+}
+
+/* SDM volume 4, IA32_U_CET and IA32_S_CET: bits of the half that the processor lacks are reserved; SUPPRESS
+ * and TRACKER are not set together; the bitmap's base is canonical. */
+bool msr_write_cet(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    const struct cpu_profile *profile = cpu->profile;
+    uint64_t allowed = 0;
+
+    if (cpu_has_feature(profile, FEATURE_SHADOW_STACK))
+        allowed |= CET_SHADOW_STACK_BITS;
+    if (cpu_has_feature(profile, FEATURE_BRANCH_TRACKING))
+        allowed |= CET_BRANCH_TRACKING_BITS;
+    if (value & ~allowed || (value & CET_SUPPRESS && value & CET_TRACKER) ||
+        !cpu_canonical(value, profile->linear_address_bits))
+        return false;
+    *cet_register(cpu, index) = value;
+    return true;
 }
 
 bool msr_read_xss(struct cpu *cpu, uint32_t index, uint64_t *value)

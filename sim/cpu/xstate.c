@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sim/cpu/features.h"
+#include "sim/cpu/msr.h"
 
 static bool has_pku(const struct cpu_profile *profile)
 {
@@ -32,10 +33,70 @@ static bool load_pkru(struct cpu *cpu, const uint8_t *from)
     return true;
 }
 
+static bool has_shadow_stacks(const struct cpu_profile *profile)
+{
+    return cpu_has_feature(profile, FEATURE_SHADOW_STACK);
+}
+
+/* MSRs in a row, as the component holds them: SDM volume 1, "CET State". */
+static const uint32_t cet_user_msrs[] = {MSR_U_CET, MSR_PL0_SSP + 3};
+static const uint32_t cet_supervisor_msrs[] = {MSR_PL0_SSP, MSR_PL0_SSP + 1, MSR_PL0_SSP + 2};
+
+static bool cet_user_in_use(const struct cpu *cpu)
+{
+    return cpu->state.msr.u_cet || cpu->state.msr.pl_ssp[3];
+}
+
+static bool cet_supervisor_in_use(const struct cpu *cpu)
+{
+    const uint64_t *ssp = cpu->state.msr.pl_ssp;
+
+    return ssp[0] || ssp[1] || ssp[2];
+}
+
+static void save_cet_user(const struct cpu *cpu, uint8_t *to)
+{
+    memcpy(to, &cpu->state.msr.u_cet, 8);
+    memcpy(to + 8, &cpu->state.msr.pl_ssp[3], 8);
+}
+
+static void save_cet_supervisor(const struct cpu *cpu, uint8_t *to)
+{
+    memcpy(to, cpu->state.msr.pl_ssp, 24);
+}
+
+/* As WRMSR: all of them or none. */
+static bool load_msrs(struct cpu *cpu, const uint32_t *msrs, size_t count, const uint8_t *from)
+{
+    const struct cpu_msrs before = cpu->state.msr;
+
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value;
+        memcpy(&value, from + 8 * i, 8);
+        if (!cpu_write_msr(cpu, msrs[i], value)) {
+            cpu->state.msr = before;
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool load_cet_user(struct cpu *cpu, const uint8_t *from)
+{
+    return load_msrs(cpu, cet_user_msrs, 2, from);
+}
+
+static bool load_cet_supervisor(struct cpu *cpu, const uint8_t *from)
+{
+    return load_msrs(cpu, cet_supervisor_msrs, 3, from);
+}
+
 /* By bit. The offset is that of the processors that have the component; none needs an alignment of its own.
  */
 static const struct xstate_component components[] = {
     {9, false, 8, 2688, has_pku, pkru_in_use, save_pkru, load_pkru},
+    {11, true, 16, 0, has_shadow_stacks, cet_user_in_use, save_cet_user, load_cet_user},
+    {12, true, 24, 0, has_shadow_stacks, cet_supervisor_in_use, save_cet_supervisor, load_cet_supervisor},
 };
 
 #define COMPONENTS (sizeof(components) / sizeof(components[0]))

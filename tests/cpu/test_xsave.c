@@ -315,6 +315,53 @@ static void test_in_a_guest(void **unused)
     fixture_free(f);
 }
 
+/* SDM volume 1, "CET State": components 11 and 12, by IA32_XSS; loaded as WRMSR would. */
+static void test_cet_components(void **unused)
+{
+    struct fixture *f = start("sapphirerapids", 3);
+    struct cpu_msrs *msr = &f->cpu.state.msr;
+
+    (void)unused;
+    assert_true(cpu_write_msr(&f->cpu, 0xda0, 0x1800));
+    assert_false(cpu_write_msr(&f->cpu, 0xda0, 0x100));
+    assert_true(cpu_write_msr(&f->cpu, 0x6a7, 0x7000));
+    assert_true(cpu_write_msr(&f->cpu, 0x6a4, 0x4000));
+    expect_done(XSAVES(f));
+    assert_int_equal(at(f, HEADER), 0x1800);
+    assert_int_equal(at(f, AREA + 576 + 8), 0x7000);
+    assert_int_equal(at(f, AREA + 592), 0x4000);
+    msr->pl_ssp[3] = msr->pl_ssp[0] = 0;
+    expect_done(XRSTORS(f));
+    assert_int_equal(msr->pl_ssp[3], 0x7000);
+    assert_int_equal(msr->pl_ssp[0], 0x4000);
+    phys_write64(&f->mem, AREA + 592, 0x4002); /* not a multiple of 4 */
+    expect_fault(XRSTORS(f), VECTOR_GP);
+    fixture_free(f);
+}
+
+/* What cannot be enforced ends the run where it is switched on. */
+static void test_cet_stays_off(void **unused)
+{
+    struct fixture *f = start("sapphirerapids", 3);
+    struct cpu_state *s = &f->cpu.state;
+
+    (void)unused;
+    assert_false(cpu_write_msr(&f->cpu, 0x6a2, 4));      /* ENDBR_EN: no such feature */
+    assert_false(cpu_write_msr(&f->cpu, 0x6a4, 1 << 1)); /* not aligned */
+    assert_false(cpu_write_msr(&f->cpu, 0x6a8, 1ull << 60));
+    expect_fault(cpu_write_cr4(&f->cpu, s->cr4 | CR4_CET), VECTOR_GP); /* CR0.WP is 0 */
+    expect_done(cpu_write_cr0(&f->cpu, s->cr0 | CR0_WP));
+    expect_done(cpu_write_cr4(&f->cpu, s->cr4 | CR4_CET));
+    expect_fault(cpu_write_cr0(&f->cpu, s->cr0 & ~CR0_WP), VECTOR_GP);
+    s->gpr[GPR_RCX] = 0x6a2;
+    s->gpr[GPR_RDX] = 0;
+    s->gpr[GPR_RAX] = 2;
+    expect_done(EXECUTE(f, 0x0f, 0x30)); /* WR_SHSTK_EN alone enforces nothing */
+    s->gpr[GPR_RAX] = 1;
+    assert_int_equal(EXECUTE(f, 0x0f, 0x30).kind, OUTCOME_UNSUPPORTED);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +375,8 @@ int main(void)
         cmocka_unit_test(test_xcr0),
         cmocka_unit_test(test_cpuid),
         cmocka_unit_test(test_in_a_guest),
+        cmocka_unit_test(test_cet_components),
+        cmocka_unit_test(test_cet_stays_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

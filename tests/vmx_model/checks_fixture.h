@@ -58,9 +58,9 @@ static inline void fixture_profile(struct fixture *f)
                                SECONDARY_ENABLE_RDTSCP | SECONDARY_VIRTUALIZE_APIC_ACCESSES |
                                SECONDARY_VIRTUALIZE_X2APIC_MODE | SECONDARY_APIC_REGISTER_VIRTUALIZATION |
                                SECONDARY_VIRTUAL_INTERRUPT_DELIVERY);
-    vmx->true_exit_ctls = fixture_allowed(EXIT_FIXED, 0x7fffff);
+    vmx->true_exit_ctls = fixture_allowed(EXIT_FIXED, 0x307fffff); /* CET state and PKRS */
     vmx->true_entry_ctls =
-        fixture_allowed(ENTRY_FIXED, 0xffff); /* with bits 11:10, which no rule but one refuses */
+        fixture_allowed(ENTRY_FIXED, 0x50ffff); /* with bits 11:10, which no rule but one refuses */
     /* The ones without TRUE refuse everything: whoever looks at them fails. */
     vmx->pinbased_ctls = vmx->procbased_ctls = vmx->exit_ctls = vmx->entry_ctls = 0xffffffffull;
     vmx->misc = 4ull << 16 | 7ull << 6;

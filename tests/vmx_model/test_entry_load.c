@@ -98,6 +98,28 @@ static void pat_and_perf_follow_their_controls(void **state)
     bench_end(&b);
 }
 
+static void keys_and_cet_follow_their_controls(void **state)
+{
+    (void)state;
+    for (unsigned load = 0; load < 2; load++) {
+        bench_setup(&b, fixture_long);
+        struct vmcs *v = &b.vmx.vmcs;
+        b.f.cpuid[0].ecx = 1 << 7;
+        v->guest_ia32_pkrs = 0x55;
+        v->guest_ia32_s_cet = 2;
+        v->guest_ssp = 0x1238;
+        v->guest_ia32_interrupt_ssp_table_addr = 0x4567;
+        if (load)
+            v->vm_entry_controls |= ENTRY_LOAD_PKRS | ENTRY_LOAD_CET_STATE;
+        bench_enter(&b);
+        assert_int_equal(b.state.msr.pkrs, load ? 0x55 : 0);
+        assert_int_equal(b.state.msr.s_cet, load ? 2 : 0);
+        assert_int_equal(b.state.ssp, load ? 0x1238 : 0);
+        assert_int_equal(b.state.msr.interrupt_ssp_table, load ? 0x4567 : 0);
+        bench_end(&b);
+    }
+}
+
 /* Without "load IA32_EFER": LMA from "IA-32e mode guest", LME too if CR0.PG is loaded with 1, the rest
  * unmodified. */
 static void efer_without_its_control(void **state)
@@ -289,6 +311,7 @@ int main(void)
         cmocka_unit_test(keeps_cr0_bits),
         cmocka_unit_test(debug_controls_follow_their_control),
         cmocka_unit_test(pat_and_perf_follow_their_controls),
+        cmocka_unit_test(keys_and_cet_follow_their_controls),
         cmocka_unit_test(efer_without_its_control),
         cmocka_unit_test(efer_with_its_control),
         cmocka_unit_test(unusable_segments),

@@ -81,6 +81,38 @@ static void segments(void **state)
     bench_end(&b);
 }
 
+/* Saved whenever the processor can load them at VM entry; loaded by the exit's own controls. */
+static void keys_and_cet(void **state)
+{
+    (void)state;
+    for (unsigned load = 0; load < 2; load++) {
+        bench_setup(&b, fixture_long);
+        struct vmcs *v = &b.vmx.vmcs;
+        b.f.cpuid[0].ecx = 1 << 7;
+        v->host_ia32_pkrs = 0x77;
+        v->host_ia32_s_cet = 2;
+        v->host_ssp = 0x8880;
+        v->host_ia32_interrupt_ssp_table_addr = 0x9999;
+        if (load)
+            v->primary_vm_exit_controls |= EXIT_LOAD_PKRS | EXIT_LOAD_CET_STATE;
+        bench_enter(&b);
+        b.state.msr.pkrs = 0x11;
+        b.state.msr.s_cet = 1;
+        b.state.ssp = 0x4440;
+        b.state.msr.interrupt_ssp_table = 0x2222;
+        bench_exit(&b, &cpuid_exit);
+        assert_int_equal(v->guest_ia32_pkrs, 0x11);
+        assert_int_equal(v->guest_ia32_s_cet, 1);
+        assert_int_equal(v->guest_ssp, 0x4440);
+        assert_int_equal(v->guest_ia32_interrupt_ssp_table_addr, 0x2222);
+        assert_int_equal(b.state.msr.pkrs, load ? 0x77 : 0x11);
+        assert_int_equal(b.state.msr.s_cet, load ? 2 : 1);
+        assert_int_equal(b.state.ssp, load ? 0x8880 : 0x4440);
+        assert_int_equal(b.state.msr.interrupt_ssp_table, load ? 0x9999 : 0x2222);
+        bench_end(&b);
+    }
+}
+
 static void msrs_by_control(void **state)
 {
     (void)state;
@@ -237,6 +269,7 @@ int main(void)
         cmocka_unit_test(registers),
         cmocka_unit_test(segments),
         cmocka_unit_test(msrs_by_control),
+        cmocka_unit_test(keys_and_cet),
         cmocka_unit_test(pae_host),
         cmocka_unit_test(aborts),
         cmocka_unit_test(store_list_refuses),

@@ -2,10 +2,10 @@
 #include "vmx_model/checks/section_api.h"
 
 /* Bits 63:N, not 63:N-1. */
-static bool rip_beyond_linear_identical(const struct check_context *c)
+static bool beyond_linear_identical(const struct check_context *c, uint64_t address)
 {
     unsigned width = c->profile->linear_address_bits;
-    uint64_t beyond = c->vmcs->guest_rip >> width;
+    uint64_t beyond = address >> width;
     return beyond == 0 || beyond == UINT64_MAX >> width;
 }
 

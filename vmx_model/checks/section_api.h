@@ -125,6 +125,10 @@ void profile_cpuid(const struct cpu_profile *profile, uint32_t leaf, uint32_t su
 uint64_t perf_global_ctrl_reserved(const struct cpu_profile *profile);
 /* What IA32_EFER must not set. */
 uint64_t efer_reserved(const struct cpu_profile *profile);
+/* What IA32_S_CET must not set, from CPUID leaf 07H: bits of what the processor lacks. */
+uint64_t s_cet_reserved(const struct cpu_profile *profile);
+/* SUPPRESS and TRACKER are not both set. */
+bool s_cet_tracker_valid(uint64_t s_cet);
 /* Could WRMSR write this to IA32_PAT? */
 bool pat_valid(uint64_t pat);
 /* Does the last byte of an MSR list lie within bits that addresses may have? */

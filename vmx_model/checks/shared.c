@@ -1,5 +1,9 @@
 /* shared.c: predicates that more than one section needs. */
+#include "vmx_model/cet.h"
 #include "vmx_model/checks/section_api.h"
+
+#define CPUID_7_ECX_SHADOW_STACK (1u << 7)
+#define CPUID_7_EDX_BRANCH_TRACKING (1u << 20)
 
 #define BASIC_TRUE_CONTROLS (1ull << 55)
 
@@ -54,6 +58,20 @@ uint64_t perf_global_ctrl_reserved(const struct cpu_profile *profile)
 uint64_t efer_reserved(const struct cpu_profile *profile)
 {
     return ~(EFER_SCE | EFER_LME | EFER_LMA | (profile->has_nx ? EFER_NXE : 0));
+}
+
+/* SDM volume 4, IA32_S_CET: CPUID.07H:ECX[7] shadow stacks, EDX[20] indirect-branch tracking. */
+uint64_t s_cet_reserved(const struct cpu_profile *profile)
+{
+    uint32_t registers[4];
+    profile_cpuid(profile, 7, 0, registers);
+    return ~((registers[2] & CPUID_7_ECX_SHADOW_STACK ? CET_SHADOW_STACK_BITS : 0) |
+             (registers[3] & CPUID_7_EDX_BRANCH_TRACKING ? CET_BRANCH_TRACKING_BITS : 0));
+}
+
+bool s_cet_tracker_valid(uint64_t s_cet)
+{
+    return !(s_cet & CET_SUPPRESS) || !(s_cet & CET_TRACKER);
 }
 
 /* Each byte 0 (UC), 1 (WC), 4 (WT), 5 (WP), 6 (WB) or 7 (UC-). */

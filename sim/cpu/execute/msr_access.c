@@ -26,7 +26,7 @@ struct cpu_outcome execute_wrmsr(struct cpu *cpu, const struct insn *insn)
     (void)insn;
     switch (vmx_write_virtual_apic_msr(&cpu->vmx, index, value)) {
     case VMX_MSR_NORMAL:
-        return cpu_write_msr(cpu, index, value) ? done() : general_protection();
+        return cpu_write_msr(cpu, index, value) ? cpu_done_unless_cet(cpu) : general_protection();
     case VMX_MSR_FAULTS:
         return general_protection();
     case VMX_MSR_VIRTUALIZED:

@@ -385,7 +385,7 @@ static struct cpu_outcome restore(struct cpu *cpu, const struct insn *insn, uint
     if (!load_extended(&area, requested, loaded, format))
         return general_protection();
     load_legacy(&area, requested, loaded, mxcsr, compacted && requested & XSTATE_SSE);
-    return done();
+    return cpu_done_unless_cet(cpu);
 }
 
 struct cpu_outcome execute_xrstor(struct cpu *cpu, const struct insn *insn)

@@ -5,8 +5,9 @@
  * CPUID bits are set only for what the core executes (libunicorn 2.1.1: no AVX, no MPX, no PMU) or the model
  * does. Costs and geometry have their sources beside them; what no publication gives is "assumed".
  *
- * Over Ice Lake: protection keys for supervisor pages, UMONITOR, UMWAIT and TPAUSE, SERIALIZE. No publication
- * gives its round trip.
+ * Over Ice Lake: protection keys for supervisor pages, the registers of shadow stacks (which cannot be
+ * switched on: vmx_model/cet.h; indirect-branch tracking is left out, since systems switch that on unasked),
+ * UMONITOR, UMWAIT and TPAUSE, SERIALIZE. No publication gives its round trip.
  */
 #include "sim/cpu/profiles/costs.h"
 #include "sim/cpu/profiles/cpuid_rows.h"
@@ -25,9 +26,9 @@ static const struct cpuid_leaf cpuid[] = {
     ROW_CACHE(3, CACHE_UNIFIED, 3u, 114688u, 15u, 4), /* 105 MiB; complex indexing */
     ROW_MONITOR,
     ROW_POWER,
-    /* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID RDSEED ADX SMAP CLFLUSHOPT CLWB; ECX: UMIP PKU WAITPKG LA57
+    /* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID RDSEED ADX SMAP CLFLUSHOPT CLWB; ECX: UMIP PKU WAITPKG CET_SS LA57
      * RDPID PKS; EDX: FSRM SERIALIZE IBRS STIBP L1D_FLUSH ARCH_CAPABILITIES SSBD */
-    {0x7, 0, 0, 0x019c078b, 0x8041002c, 0xbc004010},
+    {0x7, 0, 0, 0x019c078b, 0x804100ac, 0xbc004010},
     ROWS_TOPOLOGY,
     ROW_XSAVE(XSAVE_HAS_ALL),
     ROW_SHARED_TLBS(128u, 16u, 128u, 8u),
@@ -61,7 +62,7 @@ const struct cpu_profile profile_sapphirerapids = {
     .vmx =
         {
             .basic = VMX_BASIC_OF(4ull),
-            SERVER_CONTROL_MSRS,
+            SAPPHIRERAPIDS_CONTROL_MSRS,
             .procbased_ctls2 = CONTROL_MSR_SECONDARY(
                 MODELLED_SECONDARY | SERVER_SECONDARY | SECONDARY_PAUSE_LOOP_EXITING |
                 SECONDARY_UNRESTRICTED_GUEST | SECONDARY_RDRAND_EXITING | SECONDARY_ENABLE_INVPCID |
@@ -75,7 +76,8 @@ const struct cpu_profile profile_sapphirerapids = {
             .cr4_fixed0 = VMX_CR4_FIXED0,
             .cr4_fixed1 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |
                           CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_VMXE | CR4_FSGSBASE | CR4_PCIDE |
-                          CR4_OSXSAVE | CR4_SMEP | CR4_SMAP | CR4_LA57 | CR4_UMIP | CR4_PKE | CR4_PKS,
+                          CR4_OSXSAVE | CR4_SMEP | CR4_SMAP | CR4_LA57 | CR4_UMIP | CR4_PKE | CR4_PKS |
+                          CR4_CET,
             .vmcs_enum = 0x2e, /* index 23: VMX-preemption timer value */
             .ept_vpid_cap = MODELLED_EPT_VPID | EPT_CAP_PAGE_1G | EPT_CAP_ACCESSED_AND_DIRTY,
         },

@@ -59,6 +59,8 @@
 /* Secondary controls that a later generation added. */
 #define BROADWELL_ADDED_SECONDARY SECONDARY_ENABLE_PML
 #define SKYLAKE_ADDED_SECONDARY SECONDARY_ENABLE_XSAVES_XRSTORS
+#define SAPPHIRERAPIDS_ADDED_EXIT (EXIT_LOAD_CET_STATE | EXIT_LOAD_PKRS)
+#define SAPPHIRERAPIDS_ADDED_ENTRY (ENTRY_LOAD_CET_STATE | ENTRY_LOAD_PKRS)
 #define SAPPHIRERAPIDS_ADDED_SECONDARY SECONDARY_ENABLE_USER_WAIT_AND_PAUSE
 
 /* What the first processors with VT-x had of these (2005): no virtual NMIs, MSR bitmaps or secondary
@@ -80,15 +82,17 @@
     .pinbased_ctls = CONTROL_MSR(PIN_DEFAULT1, pin),                                                         \
     .procbased_ctls = CONTROL_MSR(PRIMARY_DEFAULT1, primary), .exit_ctls = CONTROL_MSR(EXIT_DEFAULT1, exit), \
     .entry_ctls = CONTROL_MSR(ENTRY_DEFAULT1, entry)
-/* The same with the TRUE MSRs; pin: the pin-based controls. */
-#define CONTROL_MSRS_OF(pin)                                                                                 \
-    CONTROL_MSRS_DEFAULT1(pin, MODELLED_PRIMARY, MODELLED_EXIT, MODELLED_ENTRY),                             \
+/* The same with the TRUE MSRs; pin: the pin-based controls; exit, entry: beyond those that all have. */
+#define CONTROL_MSRS_OF(pin, exit, entry)                                                                    \
+    CONTROL_MSRS_DEFAULT1(pin, MODELLED_PRIMARY, MODELLED_EXIT | (exit), MODELLED_ENTRY | (entry)),          \
         .true_pinbased_ctls = CONTROL_MSR(PIN_DEFAULT1, pin),                                                \
         .true_procbased_ctls = CONTROL_MSR(PRIMARY_DEFAULT1 & ~PRIMARY_DEFAULT1_OPTIONAL, MODELLED_PRIMARY), \
-        .true_exit_ctls = CONTROL_MSR(EXIT_DEFAULT1 & ~EXIT_DEFAULT1_OPTIONAL, MODELLED_EXIT),               \
-        .true_entry_ctls = CONTROL_MSR(ENTRY_DEFAULT1 & ~ENTRY_DEFAULT1_OPTIONAL, MODELLED_ENTRY)
-#define MODELLED_CONTROL_MSRS CONTROL_MSRS_OF(MODELLED_PIN)
-#define SERVER_CONTROL_MSRS CONTROL_MSRS_OF(SERVER_PIN)
+        .true_exit_ctls = CONTROL_MSR(EXIT_DEFAULT1 & ~EXIT_DEFAULT1_OPTIONAL, MODELLED_EXIT | (exit)),      \
+        .true_entry_ctls = CONTROL_MSR(ENTRY_DEFAULT1 & ~ENTRY_DEFAULT1_OPTIONAL, MODELLED_ENTRY | (entry))
+#define MODELLED_CONTROL_MSRS CONTROL_MSRS_OF(MODELLED_PIN, 0u, 0u)
+#define SERVER_CONTROL_MSRS CONTROL_MSRS_OF(SERVER_PIN, 0u, 0u)
+#define SAPPHIRERAPIDS_CONTROL_MSRS                                                                          \
+    CONTROL_MSRS_OF(SERVER_PIN, SAPPHIRERAPIDS_ADDED_EXIT, SAPPHIRERAPIDS_ADDED_ENTRY)
 
 /* IA32_VMX_MISC: the activity states that a VM entry may set; every processor with VT-x has all three. */
 #define VMX_MISC_ACTIVITY_ALL                                                                                \
