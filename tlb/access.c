@@ -66,6 +66,7 @@ static enum mmu_status translate_pieces(struct mmu *mmu, uint64_t linear, size_t
     for (unsigned i = 0; i < pieces->count; i++) {
         struct mmu_translation translation;
         uint64_t address = wrap(mmu, i ? linear + pieces->size[0] : linear);
+        mode.size = (uint8_t)pieces->size[i];
         enum mmu_status status = mmu_translate(mmu, address, access, mode, &translation, fault);
         if (status != MMU_OK)
             return status;

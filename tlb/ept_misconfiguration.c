@@ -10,15 +10,16 @@
 #define EPT_CAP_PAGE_2M (1ull << 16)
 #define EPT_CAP_PAGE_1G (1ull << 17)
 
-/* Level 0: EPT PTE, 1: PDE, 2: PDPTE, 3: PML4E. */
+/* Level 0: EPT PTE, 1: PDE, 2: PDPTE, 3: PML4E, 4: PML5E. */
 static const struct {
     uint64_t table_reserved;  /* an entry that references a table */
     uint64_t page_reserved;   /* an entry that maps a page */
     uint64_t page_capability; /* IA32_VMX_EPT_VPID_CAP: bit 7 may be 1 */
-} formats[4] = {
+} formats[5] = {
     {0, 0, 0},
     {0x78, 0x00000000001ff000ull, EPT_CAP_PAGE_2M},
     {0x78, 0x000000003ffff000ull, EPT_CAP_PAGE_1G},
+    {0xf8, 0, 0},
     {0xf8, 0, 0},
 };
 

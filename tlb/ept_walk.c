@@ -4,21 +4,39 @@
 
 #define EPT_ACCESSED 0x100ull
 #define EPT_DIRTY 0x200ull
-#define EPT_PRESENT 7ull
+#define EPT_PRIVILEGES 7ull
+#define EPT_USER_EXECUTE (1ull << 10)
+#define EPT_CAP_ADVANCED_INFORMATION (1ull << 22)
+#define EPT_SUB_PAGE_WRITE (1ull << 61)
+#define EPT_SUPPRESS_VE (1ull << 63)
 #define PML_ENTRIES 512
 #define GUEST_PHYSICAL_BEYOND_4_LEVELS 0xffff000000000000ull
 
 static const enum tlb_size level_size[3] = {TLB_4K, TLB_2M, TLB_1G};
 
-/* SDM "Exit Qualification for EPT Violations": bits 2:0 the access, 5:3 what the entries allow. Bits 11:9
- * belong to the advanced information that no profile advertises, bit 6 to mode-based execute control. */
+/* Advanced VM-exit information for EPT violations, bits 11:9: what paging makes of the linear address. */
+static uint64_t advanced_information(const struct walk *walk, enum ept_purpose purpose)
+{
+    if (purpose != EPT_FOR_LINEAR_ADDRESS ||
+        !(walk->mmu->profile->vmx.ept_vpid_cap & EPT_CAP_ADVANCED_INFORMATION))
+        return 0;
+    return (walk->flags & TLB_USER ? 1u << 9 : 0) | (walk->flags & TLB_WRITE ? 1u << 10 : 0) |
+           (walk->flags & TLB_NX ? 1u << 11 : 0);
+}
+
+/* entry: the one that is not present or that maps the page; it says whether the violation is convertible (SDM
+ * "Convertible EPT Violations").
+ * SDM "Exit Qualification for EPT Violations": bits 2:0 the access, 5:3 what the entries allow, and bit 6,
+ * with mode-based execute control, whether user-mode fetches are. */
 static enum mmu_status violation(struct walk *walk, uint64_t guest_physical, unsigned need, unsigned rights,
-                                 enum ept_purpose purpose)
+                                 enum ept_purpose purpose, uint64_t entry)
 {
     *walk->fault = (struct mmu_fault){
         .linear = purpose == EPT_FOR_PDPTE ? 0 : walk->linear,
         .guest_physical = guest_physical,
-        .qualification = (uint64_t)need | (uint64_t)rights << 3 | (uint64_t)purpose,
+        .qualification = (need & EPT_NEED_USER_FETCH ? EPT_NEED_FETCH : need) | (uint64_t)rights << 3 |
+                         (uint64_t)purpose | advanced_information(walk, purpose),
+        .convertible = !(entry & EPT_SUPPRESS_VE),
     };
     return MMU_EPT_VIOLATION;
 }
@@ -29,9 +47,9 @@ static enum mmu_status misconfiguration(struct walk *walk, uint64_t guest_physic
     return MMU_EPT_MISCONFIGURATION;
 }
 
-/* The entries that one EPT walk used, from the PML4E to the one that maps the page. */
+/* The entries that one EPT walk used, from the PML4E or PML5E to the one that maps the page. */
 struct ept_path {
-    uint64_t address[4], value[4];
+    uint64_t address[5], value[5];
     unsigned depth;
 };
 
@@ -78,23 +96,32 @@ static bool set_flags(const struct walk *walk, struct ept_path *path, uint64_t g
     return true;
 }
 
+/* What one entry allows, as EPT_NEED_*; 0: the entry is not present. */
+static unsigned privileges(const struct walk *walk, uint64_t entry)
+{
+    unsigned rights = (unsigned)(entry & EPT_PRIVILEGES);
+    if (walk->mmu->tlb->current.mode_based_execute && (entry & EPT_USER_EXECUTE))
+        rights |= EPT_NEED_USER_FETCH;
+    return rights;
+}
+
 /* Fills path and page, or says why not. */
 static enum mmu_status descend(struct walk *walk, uint64_t guest_physical, unsigned need,
                                enum ept_purpose purpose, struct ept_path *path, struct ept_page *page)
 {
     uint64_t table = walk->mmu->regime.eptp & TLB_PHYSICAL;
-    page->rights = 7;
-    for (unsigned level = 3;; level--) {
+    page->rights = EPT_NEED_READ | EPT_NEED_WRITE | EPT_NEED_FETCH | EPT_NEED_USER_FETCH;
+    for (unsigned level = walk->mmu->tlb->current.ept_5level ? 4 : 3;; level--) {
         uint64_t address = table | (guest_physical >> (12 + 9 * level) & 511) << 3;
         uint64_t entry = phys_read64(walk->mmu->mem, address);
         walk_count_ept_reference(walk, address);
-        if (!(entry & EPT_PRESENT))
-            return violation(walk, guest_physical, need, 0, purpose);
+        if (!privileges(walk, entry))
+            return violation(walk, guest_physical, need, 0, purpose, entry);
         if (ept_misconfigured(walk->mmu->profile, entry, level))
             return misconfiguration(walk, guest_physical);
         path->address[path->depth] = address;
         path->value[path->depth++] = entry;
-        page->rights &= (unsigned)(entry & EPT_PRESENT);
+        page->rights &= privileges(walk, entry);
         if (ept_maps_page(entry, level)) {
             /* The analyzer does not see that only levels 0 to 2 map a page. */
             page->size = level_size[level]; // NOLINT(clang-analyzer-core.uninitialized.Assign)
@@ -106,18 +133,50 @@ static enum mmu_status descend(struct walk *walk, uint64_t guest_physical, unsig
     }
 }
 
+/* SDM "Write Accesses That Are Eligible for Sub-Page Write Permissions": writes to what a linear address
+ * translates to, but for the page's own write access allowed, in a page of 4 KBytes. */
+static bool eligible_for_sub_page_write(const struct walk *walk, unsigned need, enum ept_purpose purpose,
+                                        const struct ept_path *path, const struct ept_page *page)
+{
+    return walk->mmu->regime.sub_page_write && purpose == EPT_FOR_LINEAR_ADDRESS &&
+           (need & ~page->rights) == EPT_NEED_WRITE && page->size == TLB_4K &&
+           (path->value[path->depth - 1] & EPT_SUB_PAGE_WRITE);
+}
+
+/* Is the access allowed by the entries' rights, or by the sub-page's? */
+static enum mmu_status judge(struct walk *walk, uint64_t guest_physical, unsigned need,
+                             enum ept_purpose purpose, const struct ept_path *path,
+                             const struct ept_page *page)
+{
+    bool allowed = (page->rights & need) == need;
+    if (!allowed && eligible_for_sub_page_write(walk, need, purpose, path, page)) {
+        enum mmu_status status = sub_page_write_allowed(walk, guest_physical, &allowed);
+        if (status != MMU_OK)
+            return status;
+    }
+    return allowed
+               ? MMU_OK
+               : violation(walk, guest_physical, need, page->rights, purpose, path->value[path->depth - 1]);
+}
+
+static bool beyond_walk(const struct walk *walk, uint64_t guest_physical)
+{
+    return !walk->mmu->tlb->current.ept_5level && (guest_physical & GUEST_PHYSICAL_BEYOND_4_LEVELS);
+}
+
 static enum mmu_status ept_walk(struct walk *walk, uint64_t guest_physical, unsigned need,
                                 enum ept_purpose purpose, struct ept_page *page)
 {
     struct ept_path path = {.depth = 0};
-    /* With 4-level EPT bits 51:48 must be zero. */
-    if (guest_physical & GUEST_PHYSICAL_BEYOND_4_LEVELS)
-        return violation(walk, guest_physical, need, 0, purpose);
+    /* With 4-level EPT bits 51:48 must be zero. No entry is used, so nothing says that it is convertible. */
+    if (beyond_walk(walk, guest_physical))
+        return violation(walk, guest_physical, need, 0, purpose, EPT_SUPPRESS_VE);
     enum mmu_status status = descend(walk, guest_physical, need, purpose, &path, page);
     if (status != MMU_OK || walk->quiet)
         return status;
-    if ((page->rights & need) != need)
-        return violation(walk, guest_physical, need, page->rights, purpose);
+    status = judge(walk, guest_physical, need, purpose, &path, page);
+    if (status != MMU_OK)
+        return status;
     page->dirty = false;
     if (walk->mmu->tlb->current.ept_accessed_dirty) {
         if (!set_flags(walk, &path, guest_physical, (need & EPT_NEED_WRITE) != 0))
@@ -133,7 +192,7 @@ static bool use_cached(const struct walk *walk, struct tlb_hit hit, uint64_t gue
 {
     struct tlb *tlb = walk->mmu->tlb;
     uint64_t frame = hit.array->frame[hit.index];
-    page->rights = (unsigned)(frame >> TLB_EPT_SHIFT) & 7u;
+    page->rights = (unsigned)((frame & TLB_EPT_ALL_RIGHTS) >> TLB_EPT_SHIFT);
     page->dirty = (frame & TLB_EPT_DIRTY) != 0;
     if ((page->rights & need) != need ||
         ((need & EPT_NEED_WRITE) && tlb->current.ept_accessed_dirty && !page->dirty))
@@ -159,10 +218,9 @@ static enum mmu_status translate(struct walk *walk, uint64_t guest_physical, uns
 {
     struct tlb *tlb = walk->mmu->tlb;
     struct tlb_hit hit;
-    bool beyond = (guest_physical & GUEST_PHYSICAL_BEYOND_4_LEVELS) != 0;
     if (walk->quiet || looks_for_dirty_flag(walk, purpose))
         return ept_walk(walk, guest_physical, need, purpose, page);
-    if (!beyond && tlb_find_guest_physical(tlb, guest_physical, &hit) &&
+    if (!beyond_walk(walk, guest_physical) && tlb_find_guest_physical(tlb, guest_physical, &hit) &&
         use_cached(walk, hit, guest_physical, need, page))
         return MMU_OK;
     const uint64_t before = walk->ept_cycles;

@@ -35,6 +35,7 @@ enum mmu_access { MMU_READ, MMU_WRITE, MMU_FETCH };
 struct mmu_mode {
     bool user;         /* CPL 3, and not an implicit supervisor access (IDT, GDT, LDT, TSS) */
     bool smap_ignored; /* explicit supervisor access with RFLAGS.AC = 1: user pages may be read and written */
+    uint8_t size;      /* bytes accessed, cut to the page; 0: one. Sub-page write permissions look at it */
 };
 
 enum mmu_status {
@@ -42,6 +43,7 @@ enum mmu_status {
     MMU_PAGE_FAULT,
     MMU_EPT_VIOLATION,
     MMU_EPT_MISCONFIGURATION,
+    MMU_SPP_EVENT, /* SPP miss or misconfiguration */
     MMU_PML_FULL, /* page-modification log-full event: no flag was set, no access made */
     MMU_APIC_ACCESS,
 };
@@ -49,15 +51,17 @@ enum mmu_status {
 struct mmu_translation {
     uint64_t physical; /* host-physical address of the byte */
     uint8_t rights;    /* MMU_RIGHT_*: what the same mode may do to this page from now on with no further
-                        * bookkeeping; write only when the dirty flags are set already */
+                        * bookkeeping; write only when the dirty flags are set already. A write that was allowed by
+                        * sub-page write permissions has no right to write here: the next one is to be asked for */
     uint8_t page_bits; /* 12, 21, 22 or 30: the smaller of the guest's and the EPT's page */
 };
 
 struct mmu_fault {
     uint32_t error_code; /* page fault */
     uint64_t linear;
-    uint64_t guest_physical;    /* EPT violation and misconfiguration */
-    uint64_t qualification;     /* EPT violation, APIC access: the exit qualification */
+    uint64_t guest_physical;    /* EPT violation, EPT misconfiguration, SPP-related event */
+    uint64_t qualification;     /* EPT violation, SPP-related event, APIC access: the exit qualification */
+    bool convertible;           /* EPT violation: bit 63 (suppress #VE) of the entry that decides is 0 */
     uint8_t instruction_length; /* APIC access: of the instruction that made it; 0 if the MMU's caller does
                                    not say */
 };
@@ -71,6 +75,9 @@ struct mmu_regime {
     uint16_t vpid; /* tag: 0 in root operation and with "enable VPID" off */
     bool ept;      /* "enable EPT" is on (non-root only) */
     uint64_t eptp;
+    bool mode_based_execute; /* "mode-based execute control for EPT" */
+    bool sub_page_write; /* "sub-page write permissions for EPT" */
+    uint64_t spptp;
     uint64_t pml_address; /* page-modification log: 512 entries of 8 bytes */
     uint16_t *pml_index;  /* the VMCS's; null: "enable PML" is off */
     bool apic_access;          /* "virtualize APIC accesses" is on (non-root only): the two pages count */

@@ -6,6 +6,7 @@
 #define EXIT_REASON_EPT_VIOLATION 48u
 #define EXIT_REASON_EPT_MISCONFIGURATION 49u
 #define EXIT_REASON_PML_FULL 62u
+#define EXIT_REASON_SPP_RELATED_EVENT 66u
 #define QUALIFICATION_LINEAR_VALID (1ull << 7)
 
 /* SDM volume 3A, "Access Rights": explicit accesses; RFLAGS.AC lifts SMAP for supervisor mode. */
@@ -66,10 +67,16 @@ struct cpu_outcome mmu_fault_outcome(enum mmu_status status, const struct mmu_fa
     case MMU_EPT_VIOLATION:
         exit.reason = EXIT_REASON_EPT_VIOLATION;
         exit.qualification = fault->qualification;
+        exit.convertible = fault->convertible;
         exit.guest_linear_address = fault->qualification & QUALIFICATION_LINEAR_VALID ? fault->linear : 0;
         return outcome_vm_exit(&exit);
     case MMU_EPT_MISCONFIGURATION:
         exit.reason = EXIT_REASON_EPT_MISCONFIGURATION;
+        return outcome_vm_exit(&exit);
+    case MMU_SPP_EVENT:
+        exit.reason = EXIT_REASON_SPP_RELATED_EVENT;
+        exit.qualification = fault->qualification;
+        exit.guest_linear_address = fault->linear;
         return outcome_vm_exit(&exit);
     case MMU_PML_FULL: /* no address is saved, and bits 11:0 of the qualification are undefined */
         return outcome_vm_exit(&(struct vm_exit){.reason = EXIT_REASON_PML_FULL});

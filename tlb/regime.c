@@ -2,6 +2,7 @@
 #include "tlb/tlb.h"
 
 #define EPTP_ACCESSED_DIRTY (1ull << 6)
+#define EPTP_5_LEVELS(eptp) (((eptp) >> 3 & 7) == 4)
 #define EPTP_ADDRESS 0x000ffffffffff000ull
 
 #define CR3_TABLE 0x000fffffffffffe0ull /* of PAE paging, the finest */
@@ -35,7 +36,8 @@ static bool same_translation(const struct mmu_regime *a, const struct mmu_regime
 {
     bool same = !((a->cr0 ^ b->cr0) & REGIME_CR0) && a->cr3 == b->cr3 && !((a->cr4 ^ b->cr4) & REGIME_CR4) &&
                 !((a->efer ^ b->efer) & REGIME_EFER) && a->non_root == b->non_root && a->vpid == b->vpid &&
-                a->ept == b->ept && a->eptp == b->eptp && same_keys(a, b) && same_apic_page(a, b);
+                a->ept == b->ept && a->eptp == b->eptp &&
+                a->mode_based_execute == b->mode_based_execute && same_keys(a, b) && same_apic_page(a, b);
     for (unsigned i = 0; i < 4; i++)
         same = same && a->pdpte[i] == b->pdpte[i];
     return same;
@@ -71,6 +73,8 @@ static struct tlb_current derive(const struct mmu_regime *regime)
         .identity = !on && !regime->ept,
         .ept = regime->ept,
         .ept_accessed_dirty = regime->ept && (regime->eptp & EPTP_ACCESSED_DIRTY),
+        .ept_5level = regime->ept && EPTP_5_LEVELS(regime->eptp),
+        .mode_based_execute = regime->ept && regime->mode_based_execute,
         .write_protect = (regime->cr0 & CR0_WP) != 0,
         .smep = on && (regime->cr4 & CR4_SMEP),
         .smap = on && (regime->cr4 & CR4_SMAP),

@@ -46,9 +46,12 @@ static const uint8_t tlb_size_bits[TLB_SIZE_COUNT] = {12, 21, 22, 30};
 #define TLB_WRITE 2ull
 #define TLB_NX 4ull
 #define TLB_DIRTY 8ull
-#define TLB_EPT_SHIFT 4 /* bits 6:4: the AND of bits 2:0 of the EPT entries; all set without EPT */
+#define TLB_EPT_SHIFT 4 /* bits 6:4: what the EPT entries allow (EPT_NEED_*); all set without EPT */
 #define TLB_EPT_RIGHTS (7ull << TLB_EPT_SHIFT)
-#define TLB_EPT_DIRTY (1ull << 7) /* set without EPT */
+/* Bit 7, of guest-physical mappings only: EPT_NEED_USER_FETCH. In combined ones bit 6 is the right to fetch of the page's own
+ * mode. */
+#define TLB_EPT_ALL_RIGHTS (15ull << TLB_EPT_SHIFT)
+#define TLB_EPT_DIRTY (1ull << 10) /* set without EPT */
 #define TLB_GUEST_SIZE_SHIFT 8    /* enum tlb_size of the page that the guest's tables map */
 #define TLB_KEY_SHIFT 59          /* bits 62:59: the protection key, as in the guest's entry */
 #define TLB_KEY (0xfull << TLB_KEY_SHIFT)
@@ -77,7 +80,8 @@ struct tlb_current {
     uint64_t root; /* CR3's address */
     enum tlb_paging paging;
     bool identity; /* neither paging nor EPT */
-    bool ept, ept_accessed_dirty;
+    bool ept, ept_accessed_dirty, ept_5level;
+    bool mode_based_execute;
     bool write_protect, smep, smap, nx, global_pages;
     uint32_t user_keys, supervisor_keys; /* PKRU and IA32_PKRS where they act, else 0 */
 };

@@ -112,6 +112,26 @@ static enum mmu_status walk_guest(struct walk *walk)
     return update_guest_flags(walk);
 }
 
+/* SDM volume 3C, "EPT Violations": with mode-based execute control two bits say whether fetches are allowed;
+ * the linear address's page, a user-mode or a supervisor-mode one, says which of them counts. */
+static bool fetches_as_user(const struct walk *walk)
+{
+    return walk->mmu->tlb->current.mode_based_execute && (walk->flags & TLB_USER);
+}
+
+static unsigned need_of(const struct walk *walk)
+{
+    return walk->access == MMU_FETCH && fetches_as_user(walk) ? EPT_NEED_USER_FETCH
+                                                              : tlb_right_for(walk->access);
+}
+
+static uint64_t combined_rights(const struct walk *walk, unsigned rights)
+{
+    if (fetches_as_user(walk))
+        rights = (rights & ~EPT_NEED_FETCH) | (rights & EPT_NEED_USER_FETCH ? EPT_NEED_FETCH : 0);
+    return (uint64_t)rights << TLB_EPT_SHIFT & TLB_EPT_RIGHTS;
+}
+
 enum mmu_status walk_linear(struct walk *walk, uint64_t *frame, enum tlb_size *size)
 {
     struct ept_page page = {.rights = 7, .dirty = true, .size = TLB_1G};
@@ -120,15 +140,14 @@ enum mmu_status walk_linear(struct walk *walk, uint64_t *frame, enum tlb_size *s
         return status;
     page.physical = walk->guest_physical;
     if (walk->mmu->tlb->current.ept) {
-        status = ept_access(walk, walk->guest_physical, tlb_right_for(walk->access), EPT_FOR_LINEAR_ADDRESS,
-                            &page);
+        status = ept_access(walk, walk->guest_physical, need_of(walk), EPT_FOR_LINEAR_ADDRESS, &page);
         if (status != MMU_OK)
             return status;
     }
     *size = walk->size < page.size ? walk->size : page.size;
     /* With paging off there is no guest page that the mapping could be a part of. */
     enum tlb_size guest = walk->depth ? walk->size : TLB_4K;
-    *frame = (page.physical & TLB_PHYSICAL) | walk->flags | (uint64_t)page.rights << TLB_EPT_SHIFT |
+    *frame = (page.physical & TLB_PHYSICAL) | walk->flags | combined_rights(walk, page.rights) |
              (page.dirty ? TLB_EPT_DIRTY : 0) | (uint64_t)guest << TLB_GUEST_SIZE_SHIFT;
     return MMU_OK;
 }

@@ -47,12 +47,13 @@ enum ept_purpose {
 
 #define EPT_NEED_READ 1u
 #define EPT_NEED_WRITE 2u
-#define EPT_NEED_FETCH 4u
+#define EPT_NEED_FETCH 4u      /* with mode-based execute control: from a supervisor-mode linear address */
+#define EPT_NEED_USER_FETCH 8u /* with it: from a user-mode one */
 
 struct ept_page {
     uint64_t physical; /* of the byte */
     enum tlb_size size;
-    unsigned rights; /* AND of bits 2:0 of the entries used */
+    unsigned rights; /* AND of bits 2:0 of the entries used; with mode-based execute control bit 3: of their bits 10 */
     bool dirty;
 };
 
@@ -70,11 +71,13 @@ enum mmu_status walk_5level(struct walk *walk);
  * that are reserved in every entry. */
 enum mmu_status walk_levels(struct walk *walk, uint64_t table, unsigned level, uint64_t always_reserved);
 
-/* ept_walk.c: guest-physical to physical, through the cached guest-physical mappings. need: EPT_NEED_*, as in
- * bits 2:0 of the exit qualification. */
+/* ept_walk.c: guest-physical to physical, through the cached guest-physical mappings. need: EPT_NEED_*. */
 enum mmu_status ept_access(struct walk *walk, uint64_t guest_physical, unsigned need,
                            enum ept_purpose purpose, struct ept_page *page);
-/* ept_misconfiguration.c: is a present entry of that level (3: PML4E ... 0: PTE) misconfigured? */
+/* sub_page.c: may the walk's access write to the guest-physical address, whose page the EPT maps read-only with sub-page
+ * write permissions? MMU_SPP_EVENT: *walk->fault says why that cannot be told. */
+enum mmu_status sub_page_write_allowed(struct walk *walk, uint64_t guest_physical, bool *allowed);
+/* ept_misconfiguration.c: is a present entry of that level (4: PML5E ... 0: PTE) misconfigured? */
 bool ept_misconfigured(const struct cpu_profile *profile, uint64_t entry, unsigned level);
 bool ept_maps_page(uint64_t entry, unsigned level);
 

@@ -44,6 +44,11 @@ bool vmx_controls_allowed(const struct vmx_capabilities *caps, enum vmx_control_
     return (value & must) == must && !(value & ~vmx_controls_may_be_1(caps, word));
 }
 
+uint64_t vmx_vm_functions(const struct vmx_capabilities *caps)
+{
+    return vmx_controls_may_be_1(caps, VMX_SECONDARY) & SECONDARY_ENABLE_VM_FUNCTIONS ? caps->vmfunc : 0;
+}
+
 bool vmx_cr_fixed_bits_ok(const struct vmx_capabilities *caps, unsigned cr, uint64_t value)
 {
     uint64_t fixed0 = cr == 0 ? caps->cr0_fixed0 : caps->cr4_fixed0;

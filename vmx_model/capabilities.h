@@ -39,6 +39,7 @@
 #define EPT_CAP_PAGE_1G (1ull << 17)
 #define EPT_CAP_INVEPT (1ull << 20)
 #define EPT_CAP_ACCESSED_AND_DIRTY (1ull << 21)
+#define EPT_CAP_ADVANCED_INFORMATION (1ull << 22) /* advanced VM-exit information for EPT violations */
 #define EPT_CAP_INVEPT_TYPE(type) (1ull << (24 + (type))) /* 1 single-context, 2 global */
 #define EPT_CAP_INVVPID (1ull << 32)
 #define EPT_CAP_INVVPID_TYPE(type) (1ull << (40 + (type))) /* 0..3 as the instruction's types */
@@ -57,6 +58,8 @@ uint32_t vmx_controls_may_be_1(const struct vmx_capabilities *caps, enum vmx_con
 bool vmx_controls_allowed(const struct vmx_capabilities *caps, enum vmx_control_word word, uint32_t value);
 
 /* May cr (0 or 4) hold the value in VMX root operation: SDM "Restrictions on VMX Operation". */
+/* The VM functions that may be enabled, as IA32_VMX_VMFUNC reports them; 0 without "enable VM functions". */
+uint64_t vmx_vm_functions(const struct vmx_capabilities *caps);
 bool vmx_cr_fixed_bits_ok(const struct vmx_capabilities *caps, unsigned cr, uint64_t value);
 
 /* A VMCS or VMXON pointer: 4-KByte aligned, no bits beyond the physical-address width, below 4 GiB if

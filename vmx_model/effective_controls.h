@@ -26,6 +26,12 @@ static inline bool vmcs_ipi_virtualization(const struct vmcs *v)
            (v->tertiary_proc_based_controls & TERTIARY_IPI_VIRTUALIZATION);
 }
 
+/* SDM "VM-Function Controls". */
+static inline uint64_t vmcs_vm_functions(const struct vmcs *v)
+{
+    return vmcs_secondary_controls(v) & SECONDARY_ENABLE_VM_FUNCTIONS ? v->vm_function_controls : 0;
+}
+
 static inline bool vmcs_vpid_enabled(const struct vmcs *v)
 {
     return (vmcs_secondary_controls(v) & SECONDARY_ENABLE_VPID) != 0;

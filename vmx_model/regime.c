@@ -21,6 +21,11 @@ void vmx_update_regime(struct vmx *vmx)
         regime.vpid = vmcs_current_vpid(&vmx->vmcs);
         regime.ept = vmcs_ept_enabled(&vmx->vmcs);
         regime.eptp = regime.ept ? vmx->vmcs.ept_pointer : 0;
+        regime.mode_based_execute =
+            (vmcs_secondary_controls(&vmx->vmcs) & SECONDARY_MODE_BASED_EXECUTE_CONTROL_FOR_EPT) != 0;
+        regime.sub_page_write =
+            (vmcs_secondary_controls(&vmx->vmcs) & SECONDARY_SUB_PAGE_WRITE_PERMISSIONS_FOR_EPT) != 0;
+        regime.spptp = vmx->vmcs.sub_page_permission_table_pointer;
         if (vmcs_secondary_controls(&vmx->vmcs) & SECONDARY_ENABLE_PML) {
             regime.pml_address = vmx->vmcs.pml_address;
             regime.pml_index = &vmx->vmcs.pml_index;

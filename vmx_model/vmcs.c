@@ -97,6 +97,9 @@ bool vmcs_field_exists(const struct vmcs_field_info *field, const struct vmx_cap
 {
     if (field->exists == VMCS_EXISTS_ALWAYS)
         return true;
+    /* SDM "VM-Function Controls": by the capability MSR of the VM functions. */
+    if (field->exists == VMCS_EXISTS_IF_EPTP_SWITCHING)
+        return vmx_vm_functions(caps) & VM_FUNCTION_EPTP_SWITCHING;
     if (field->exists >= VMCS_EXISTS_IF_CR3_TARGET_0) {
         uint64_t targets = caps->misc >> VMX_MISC_CR3_TARGETS_SHIFT & VMX_MISC_CR3_TARGETS;
 

@@ -111,6 +111,11 @@ uint32_t vmcs_region_identifier(const struct phys_mem *mem, uint64_t physical);
 void vmcs_region_load(const struct phys_mem *mem, uint64_t physical, struct vmcs *vmcs);
 /* Writes the data back; neither identifier nor abort indicator changes. */
 void vmcs_region_store(const struct phys_mem *mem, uint64_t physical, const struct vmcs *vmcs);
+/* Access by encoding to one field of a region that is not cached: a shadow VMCS in VMX non-root operation. */
+uint64_t vmcs_region_read(const struct phys_mem *mem, uint64_t physical, const struct vmcs_field_info *field,
+                          uint32_t encoding);
+void vmcs_region_write(const struct phys_mem *mem, uint64_t physical, const struct vmcs_field_info *field,
+                       uint32_t encoding, uint64_t value);
 /* Sets the launch state of a region that is not cached to clear. */
 void vmcs_region_clear_launch_state(const struct phys_mem *mem, uint64_t physical);
 /* Sets the VMX-abort indicator: SDM "VMX Aborts". */

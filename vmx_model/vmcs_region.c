@@ -52,6 +52,24 @@ void vmcs_region_store(const struct phys_mem *mem, uint64_t physical, const stru
     }
 }
 
+uint64_t vmcs_region_read(const struct phys_mem *mem, uint64_t physical, const struct vmcs_field_info *field,
+                          uint32_t encoding)
+{
+    uint64_t value = phys_read(mem, physical + VMCS_REGION_DATA + field->offset, field->size);
+
+    return encoding & 1 ? value >> 32 : value;
+}
+
+void vmcs_region_write(const struct phys_mem *mem, uint64_t physical, const struct vmcs_field_info *field,
+                       uint32_t encoding, uint64_t value)
+{
+    uint64_t address = physical + VMCS_REGION_DATA + field->offset;
+
+    if (encoding & 1)
+        value = value << 32 | (uint32_t)phys_read(mem, address, field->size);
+    phys_write(mem, address, value, field->size);
+}
+
 void vmcs_region_clear_launch_state(const struct phys_mem *mem, uint64_t physical)
 {
     phys_write(mem, physical + LAUNCH_STATE, 0, 1);

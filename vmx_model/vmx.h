@@ -73,6 +73,7 @@ struct vmx {
     bool aborted;  /* VMX abort: shutdown until reset */
     uint64_t vmxon_pointer;
     uint64_t current_vmcs; /* physical address or VMX_NO_VMCS */
+    bool current_vmcs_is_shadow; /* its shadow-VMCS indicator, as VMPTRLD found it */
     struct vmcs vmcs;      /* the current VMCS, cached while it is current */
 
     /* Event that VM entry injects; the processor delivers it right after the entry. */
@@ -137,6 +138,9 @@ uint64_t vmx_write_cr_masked(const struct vmx *vmx, unsigned cr, uint64_t wanted
 /* In non-root operation: exceptions, NMI, external interrupts (exception bitmap, page-fault mask and match).
  */
 bool vmx_event_exits(struct vmx *vmx, const struct cpu_event *event, struct vm_exit *exit);
+/* An EPT violation that is about to cause *exit, its qualification complete: is it a virtualization exception instead?
+ * Then the information is saved and *event is the exception to deliver (or to cause a VM exit). */
+bool vmx_ept_violation_converts(struct vmx *vmx, const struct vm_exit *exit, struct cpu_event *event);
 /* IDT-vectoring information of an exit that came while event was being delivered. */
 void vmx_note_vectoring(struct vm_exit *exit, const struct cpu_event *event);
 /* "NMI unblocking due to IRET": for a fault or EPT violation met in executing IRET, with exit's IDT-vectoring

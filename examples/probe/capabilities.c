@@ -17,7 +17,7 @@ static const struct named_bit secondary[] = {
     {5, "VPID"}, {6, "WBINVD exiting"}, {7, "unrestricted guest"}, {8, "APIC-register virtualization"},
     {9, "virtual-interrupt delivery"}, {10, "PAUSE-loop exiting"}, {11, "RDRAND exiting"}, {12, "INVPCID"},
     {13, "VM functions"}, {14, "VMCS shadowing"}, {16, "RDSEED exiting"}, {17, "PML"}, {18, "EPT-violation #VE"},
-    {20, "XSAVES/XRSTORS"}, {25, "TSC scaling"}, {0, 0}};
+    {20, "XSAVES/XRSTORS"}, {22, "mode-based execute control"}, {23, "sub-page write permissions"}, {25, "TSC scaling"}, {0, 0}};
 static const struct named_bit exit_controls[] = {
     {2, "save debug controls"}, {9, "host address-space size"}, {12, "load IA32_PERF_GLOBAL_CTRL"},
     {15, "acknowledge interrupt on exit"}, {18, "save IA32_PAT"}, {19, "load IA32_PAT"}, {20, "save IA32_EFER"},
@@ -27,7 +27,7 @@ static const struct named_bit entry_controls[] = {
     {15, "load IA32_EFER"}, {0, 0}};
 static const struct named_bit ept_vpid[] = {
     {0, "execute-only"}, {6, "4-level EPT"}, {7, "5-level EPT"}, {8, "UC"}, {14, "WB"}, {16, "2-MByte pages"}, {17, "1-GByte pages"},
-    {20, "INVEPT"}, {21, "accessed and dirty flags"}, {25, "INVEPT single-context"}, {26, "INVEPT all-context"}, {32, "INVVPID"},
+    {20, "INVEPT"}, {21, "accessed and dirty flags"}, {22, "advanced information"}, {25, "INVEPT single-context"}, {26, "INVEPT all-context"}, {32, "INVVPID"},
     {40, "INVVPID individual-address"}, {41, "INVVPID single-context"}, {42, "INVVPID all-context"},
     {43, "INVVPID single-context-retaining-globals"}, {0, 0}};
 static const struct named_bit misc[] = {

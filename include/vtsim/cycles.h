@@ -41,6 +41,7 @@
     X(VMCALL, "vmcall", "VMCALL in VMX root operation")                                                      \
     X(INVEPT, "invept", "INVEPT")                                                                            \
     X(INVVPID, "invvpid", "INVVPID")                                                                         \
+    X(VMFUNC, "vmfunc", "VMFUNC that did not exit")                                                          \
     X(INVLPG, "invlpg", "INVLPG")                                                                            \
     X(INVPCID, "invpcid", "INVPCID")                                                                         \
     X(TLB_FLUSH, "tlb_flush", "flushes that come with something else (MOV CR, VM entry ...), on top of it")  \

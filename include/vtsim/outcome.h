@@ -45,6 +45,7 @@ struct vm_exit {
     uint32_t idt_vectoring_information;
     uint32_t idt_vectoring_error_code;
     uint32_t idt_vectoring_instruction_length;
+    bool convertible; /* EPT violation: the entry that it came of lets it become a #VE */
 };
 
 enum cpu_outcome_kind {

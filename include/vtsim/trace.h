@@ -32,7 +32,7 @@ enum trace_kind {
 
 enum trace_vmx_instruction {
     TRACE_VMXON, TRACE_VMXOFF, TRACE_VMCLEAR, TRACE_VMPTRLD, TRACE_VMPTRST, TRACE_VMREAD, TRACE_VMWRITE,
-    TRACE_VMLAUNCH, TRACE_VMRESUME, TRACE_VMCALL, TRACE_INVEPT, TRACE_INVVPID,
+    TRACE_VMLAUNCH, TRACE_VMRESUME, TRACE_VMCALL, TRACE_INVEPT, TRACE_INVVPID, TRACE_VMFUNC,
     TRACE_VMX_INSTRUCTION_COUNT
 };
 
@@ -54,6 +54,7 @@ enum trace_flush_cause {
     FLUSH_EPT_VIOLATION,
     FLUSH_PAGE_FAULT,      /* a fault drops what led to it: SDM "Operations that Invalidate TLBs" */
     FLUSH_TASK_SWITCH,
+    FLUSH_VMFUNC,          /* EPTP switching with VPID off */
     FLUSH_CAUSE_COUNT
 };
 

@@ -156,7 +156,8 @@ static bool translate(struct core *core, uint64_t va, int size, int access, int 
                       struct mmu_translation *out, bool *virtualized)
 {
     const struct mmu_mode mode = {.user = mmu_index == LIB_MMU_USER,
-                                  .smap_ignored = mmu_index == LIB_MMU_SUPERVISOR};
+                                  .smap_ignored = mmu_index == LIB_MMU_SUPERVISOR,
+                                  .size = (uint8_t)size};
     enum mmu_access kind = access == 2 ? MMU_FETCH : access == 1 ? MMU_WRITE : MMU_READ;
     bool bits64 = (core->env->hflags & LIB_HF_CS64) != 0;
     core->fill_failure = FILL_GUARDED;
@@ -193,6 +194,9 @@ bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access,
     uint64_t page = va & ~0xfffull;
     bool fetch = access == 2;
     int rights = library_rights(core, found.rights, page, (unsigned)mmu_index, fetch);
+    /* Allowed for this write alone (sub-page write permissions): the library asks again for the next. */
+    if (access == 1 && !(found.rights & MMU_RIGHT_WRITE))
+        rights |= LIB_PAGE_WRITE | LIB_PAGE_WRITE_INVALID;
     /* With less than a page the library asks at each access. */
     tlb_set_page_x86_64(cs, page, found.physical & ~0xfffull, rights, mmu_index, virtualized ? 1 : 4096);
     note_fill(core, page, (unsigned)mmu_index, fetch);

@@ -82,6 +82,7 @@ static enum event_class class_of(const struct cpu_event *event)
     case VECTOR_CP:
         return EVENT_CONTRIBUTORY;
     case VECTOR_PF:
+    case VECTOR_VE: /* SDM volume 3C "Delivery of Virtualization Exceptions": of the same severity */
         return EVENT_PAGE_FAULT;
     case VECTOR_DF:
         return EVENT_DOUBLE_FAULT;
@@ -298,6 +299,8 @@ static enum cpu_status settle(struct cpu *cpu, const struct cpu_outcome *outcome
             exit.instruction_length = insn->length;
         if (iret_unblocked_nmi)
             vmx_note_nmi_unblocking(&cpu->vmx, &exit, true);
+        if (vmx_ept_violation_converts(&cpu->vmx, &exit, &s.event))
+            return settle_event(&s);
         return settle_vm_exit(cpu, &exit);
     case OUTCOME_VM_ENTRY:
         return settle_vm_entry(cpu);

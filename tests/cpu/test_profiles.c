@@ -161,7 +161,7 @@ static void test_skylake_words(void **unused)
 
     (void)unused;
     assert_int_equal(v->basic, 0x00d8100000000004);
-    assert_int_equal(v->ept_vpid_cap, 0x00000f0106334141);
+    assert_int_equal(v->ept_vpid_cap, 0x00000f0106734141);
     assert_int_equal(v->pinbased_ctls, 0x0000007f00000016);
     assert_int_equal(v->true_exit_ctls & 0xffffffff, 0x36dfb);
     assert_int_equal(v->true_entry_ctls & 0xffffffff, 0x11fb);

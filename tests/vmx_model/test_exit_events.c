@@ -259,6 +259,9 @@ static void nmi_unblocking(void **state)
     exit = (struct vm_exit){.reason = EXIT_REASON_EPT_VIOLATION, .qualification = 0x181};
     vmx_note_nmi_unblocking(&b.vmx, &exit, true);
     assert_int_equal(exit.qualification, 0x1181);
+    exit = (struct vm_exit){.reason = EXIT_REASON_SPP_RELATED_EVENT, .qualification = 1 << 11};
+    vmx_note_nmi_unblocking(&b.vmx, &exit, true);
+    assert_int_equal(exit.qualification, 0x1800);
     exit = (struct vm_exit){.reason = EXIT_REASON_PML_FULL};
     vmx_note_nmi_unblocking(&b.vmx, &exit, true);
     assert_int_equal(exit.qualification, 0x1000);

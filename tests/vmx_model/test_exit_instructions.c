@@ -474,6 +474,7 @@ static void instruction_information(void **state)
     assert_true(exits(memory));
     assert_int_equal(result.instruction_information, form | 1 << 11 | 3 << 28);
     memory.id = INSN_VMREAD; /* field encoding in Reg2 */
+    b.vmx.vmcs.secondary_proc_based_controls &= ~SECONDARY_VMCS_SHADOWING;
     assert_true(exits(memory));
     assert_int_equal(result.instruction_information, form | 10u << 28);
 

@@ -26,6 +26,7 @@ static const char *const names[FLUSH_CAUSE_COUNT] = {
     [FLUSH_EPT_VIOLATION] = "EPT violation",
     [FLUSH_PAGE_FAULT] = "page fault",
     [FLUSH_TASK_SWITCH] = "task switch",
+    [FLUSH_VMFUNC] = "VMFUNC",
 };
 
 const char *trace_flush_cause_name(unsigned cause)

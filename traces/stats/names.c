@@ -10,6 +10,7 @@ static const char *const instruction_names[TRACE_VMX_INSTRUCTION_COUNT] = {
     [TRACE_VMPTRLD] = "VMPTRLD", [TRACE_VMPTRST] = "VMPTRST",   [TRACE_VMREAD] = "VMREAD",
     [TRACE_VMWRITE] = "VMWRITE", [TRACE_VMLAUNCH] = "VMLAUNCH", [TRACE_VMRESUME] = "VMRESUME",
     [TRACE_VMCALL] = "VMCALL",   [TRACE_INVEPT] = "INVEPT",     [TRACE_INVVPID] = "INVVPID",
+    [TRACE_VMFUNC] = "VMFUNC",
 };
 
 static const char *const mapping_names[TRACE_MAPPING_COUNT] = {

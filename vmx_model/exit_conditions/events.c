@@ -143,7 +143,8 @@ void vmx_note_nmi_unblocking(const struct vmx *vmx, struct vm_exit *exit, bool n
     const bool defined = !(pin & PIN_NMI_EXITING) || (pin & PIN_VIRTUAL_NMIS);
     if (!defined || !nmis_were_blocked || (exit->idt_vectoring_information & INTERRUPTION_VALID))
         return;
-    if (exit->reason == EXIT_REASON_EPT_VIOLATION || exit->reason == EXIT_REASON_PML_FULL)
+    if (exit->reason == EXIT_REASON_EPT_VIOLATION || exit->reason == EXIT_REASON_PML_FULL ||
+        exit->reason == EXIT_REASON_SPP_RELATED_EVENT)
         exit->qualification |= QUALIFICATION_NMI_UNBLOCKING;
     else if (exit->reason == EXIT_REASON_EXCEPTION_OR_NMI && !is_double_fault(exit->interruption_information))
         exit->interruption_information |= INTERRUPTION_NMI_UNBLOCKING;

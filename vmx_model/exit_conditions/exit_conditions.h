@@ -24,6 +24,8 @@ exit_condition vmx_exit_invlpg, vmx_exit_invpcid, vmx_exit_rdtscp, vmx_exit_mov_
 exit_condition vmx_exit_io;
 /* msr_bitmap.c */
 exit_condition vmx_exit_rdmsr, vmx_exit_wrmsr;
+/* vmcs_shadowing.c */
+exit_condition vmx_exit_vmread, vmx_exit_vmwrite;
 
 /* Formats of the VM-exit instruction-information field: SDM "Information for VM Exits Due to Instruction
  * Execution". */

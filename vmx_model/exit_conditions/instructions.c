@@ -47,7 +47,7 @@ struct instruction_exit {
 
 /* clang-format off */
 static const struct instruction_exit table[INSN_COUNT] = {
-    /* Unconditional. GETSEC faults before with CR4.SMXE = 0; VMFUNC is not here, since no VM function is modelled. */
+    /* Unconditional. GETSEC faults before with CR4.SMXE = 0; VMFUNC exits by itself (instructions/vmfunc.c). */
     [INSN_CPUID]    = {EXITS(ALWAYS, CPUID)},
     [INSN_GETSEC]   = {EXITS(ALWAYS, GETSEC)},
     [INSN_INVD]     = {EXITS(ALWAYS, INVD)},
@@ -62,9 +62,6 @@ static const struct instruction_exit table[INSN_COUNT] = {
     [INSN_VMPTRST]  = {EXITS(ALWAYS, VMPTRST), IN_FORMAT(MEMORY)},
     [INSN_INVEPT]   = {EXITS(ALWAYS, INVEPT),  IN_FORMAT(MEMORY_REG2)},
     [INSN_INVVPID]  = {EXITS(ALWAYS, INVVPID), IN_FORMAT(MEMORY_REG2)},
-    /* VMCS shadowing is not modelled and not advertised: VMREAD and VMWRITE always exit. */
-    [INSN_VMREAD]   = {EXITS(ALWAYS, VMREAD),  IN_FORMAT(VMREAD_VMWRITE)},
-    [INSN_VMWRITE]  = {EXITS(ALWAYS, VMWRITE), IN_FORMAT(VMREAD_VMWRITE)},
 
     /* By one control. */
     [INSN_HLT]     = ON_PRIMARY(HLT, HLT_EXITING),
@@ -86,6 +83,8 @@ static const struct instruction_exit table[INSN_COUNT] = {
     [INSN_LTR]     = ON_DESCRIPTOR_TABLE_EXITING(ACCESS_TO_LDTR_OR_TR, LDTR_TR),
 
     /* By more than one control, by operands or bitmaps. RSM exits in SMM only, which is not modelled. */
+    [INSN_VMREAD]      = {EXITS(CONDITION, VMREAD), .condition = vmx_exit_vmread, IN_FORMAT(VMREAD_VMWRITE)},
+    [INSN_VMWRITE]     = {EXITS(CONDITION, VMWRITE), .condition = vmx_exit_vmwrite, IN_FORMAT(VMREAD_VMWRITE)},
     [INSN_INVLPG]      = ON_CONDITION(INVLPG, vmx_exit_invlpg),
     [INSN_INVPCID]     = {EXITS(CONDITION, INVPCID), .condition = vmx_exit_invpcid, IN_FORMAT(MEMORY_REG2)},
     [INSN_RDTSCP]      = ON_CONDITION(RDTSCP, vmx_exit_rdtscp),

@@ -6,10 +6,11 @@
 #include "vmx_model/instructions/instructions.h"
 
 enum {
-    MEMORY_ONLY = 1,      /* a register form is #UD */
-    NO_PREFIX = 2,        /* opcode "NP": 66, F2 and F3 give #UD */
-    OUTSIDE_VMX = 4,      /* VMXON: needs CR4.VMXE instead of VMX operation */
-    EXITS_IN_ANY_MODE = 8 /* VMCALL: in non-root operation the VM exit comes before the check of the mode */
+    MEMORY_ONLY = 1,       /* a register form is #UD */
+    NO_PREFIX = 2,         /* opcode "NP": 66, F2 and F3 give #UD */
+    OUTSIDE_VMX = 4,       /* VMXON: needs CR4.VMXE instead of VMX operation */
+    EXITS_IN_ANY_MODE = 8, /* VMCALL: in non-root operation the VM exit comes before the check of the mode */
+    GUEST_ONLY = 16 /* VMFUNC: in non-root operation, in any mode, at any CPL; it checks what else there is */
 };
 
 struct vmx_instruction {
@@ -52,7 +53,7 @@ static const struct vmx_instruction instructions[] = {
     [INSN_VMCALL]   = {vmx_instruction_vmcall,   NULL,              COST(system_instruction), EXITS_IN_ANY_MODE,         BOTH(VMCALL),   false},
     [INSN_INVEPT]   = {vmx_instruction_invept,   invept_supported,  COST(invept),             MEMORY_ONLY,               BOTH(INVEPT),   false},
     [INSN_INVVPID]  = {vmx_instruction_invvpid,  invvpid_supported, COST(invvpid),            MEMORY_ONLY,               BOTH(INVVPID),  false},
-    /* VMFUNC has no row, so that it is #UD: "enable VM functions" is not advertised (SDM "VM Functions"). */
+    [INSN_VMFUNC]   = {vmx_instruction_vmfunc,   NULL,              COST(system_instruction), NO_PREFIX | GUEST_ONLY,    BOTH(VMFUNC),   false},
 };
 /* clang-format on */
 
@@ -75,19 +76,6 @@ static bool mode_valid(const struct cpu_state *state)
     return !cpu_real_mode(state) && !cpu_v86_mode(state) && (!cpu_long_mode(state) || cpu_64bit_mode(state));
 }
 
-/* In VMX non-root operation every VMX instruction that the model has exits: "VMCS shadowing" is not
- * advertised. */
-static struct cpu_outcome exit_from_non_root(struct vmx *vmx, const struct insn *insn)
-{
-    struct cpu_outcome outcome = outcome_of(OUTCOME_VM_EXIT);
-
-    if (vmx_instruction_exits(vmx, insn, &outcome.exit))
-        return outcome;
-    return (struct cpu_outcome){.kind = OUTCOME_UNSUPPORTED,
-                                .text =
-                                    "a VMX instruction executed in VMX non-root operation without a VM exit"};
-}
-
 /* False: *outcome is the fault or the VM exit. */
 static bool checks_pass(struct vmx *vmx, const struct vmx_instruction *row, const struct insn *insn,
                         struct cpu_outcome *outcome)
@@ -97,12 +85,15 @@ static bool checks_pass(struct vmx *vmx, const struct vmx_instruction *row, cons
     *outcome = outcome_fault(VECTOR_UD);
     if (!encoding_valid(row, insn) || !enabled)
         return false;
+    if (row->flags & GUEST_ONLY)
+        return vmx->non_root;
     if (!mode_valid(vmx->state) && !(vmx->non_root && row->flags & EXITS_IN_ANY_MODE))
         return false;
     if (row->supported && !row->supported(vmx))
         return false;
-    if (vmx->non_root) {
-        *outcome = exit_from_non_root(vmx, insn);
+    /* Of those that get here VMREAD and VMWRITE alone may go on, by "VMCS shadowing". */
+    if (vmx_instruction_exits(vmx, insn, &outcome->exit)) {
+        outcome->kind = OUTCOME_VM_EXIT;
         return false;
     }
     *outcome = outcome_fault_code(VECTOR_GP, 0);
@@ -110,12 +101,14 @@ static bool checks_pass(struct vmx *vmx, const struct vmx_instruction *row, cons
 }
 
 /* How the instruction ended, as TRACE_VMX_INSTRUCTION tells it. */
-static uint64_t result_of(const struct vmx *vmx, const struct cpu_outcome *outcome)
+static uint64_t result_of(const struct vmx *vmx, const struct vmx_instruction *row,
+                          const struct cpu_outcome *outcome)
 {
     if (outcome->kind == OUTCOME_EVENT)
         return ~0ull;
-    if (outcome->kind != OUTCOME_DONE)
-        return 0; /* a VM entry, or an entry failure that has an event of its own */
+    if (outcome->kind != OUTCOME_DONE || row->flags & GUEST_ONLY)
+        return 0; /* flags that VMFUNC leaves alone, a VM entry, or an entry failure that has an event of its
+                     own */
     if (vmx->state->rflags & RFLAGS_CF)
         return ~1ull;
     return vmx->state->rflags & RFLAGS_ZF ? vmx->vmcs.vm_instruction_error : 0;
@@ -127,7 +120,7 @@ static void report(const struct vmx *vmx, const struct vmx_instruction *row,
     trace_emit(vmx->trace, &(struct trace_event){.kind = TRACE_VMX_INSTRUCTION,
                                                  .processor = vmx->processor,
                                                  .code = row->trace,
-                                                 .a = result_of(vmx, outcome),
+                                                 .a = result_of(vmx, row, outcome),
                                                  .cost = cost,
                                                  .cycles = vmx->account->now});
 }

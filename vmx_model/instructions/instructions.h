@@ -1,9 +1,10 @@
 /*
  * instructions.h: the VMX instructions, one file each, behind the checks that they share (dispatch.c).
  *
- * A handler runs in VMX root operation (VMXON's: also outside VMX operation) at CPL 0, in a mode in which the
- * instruction exists. It gives OUTCOME_DONE with RFLAGS set as SDM "Conventions" says, a fault of its
- * operand, or what vmx_enter says. Source: SDM chapter "VMX Instruction Reference".
+ * A handler runs in VMX root operation (VMXON's: also outside VMX operation; VMREAD's and VMWRITE's: also in
+ * non-root operation, with "VMCS shadowing") at CPL 0, in a mode in which the instruction exists. It gives
+ * OUTCOME_DONE with RFLAGS set as SDM "Conventions" says, a fault of its operand, or what vmx_enter says.
+ * Source: SDM chapter "VMX Instruction Reference".
  */
 #ifndef VTSIM_VMX_MODEL_INSTRUCTIONS_H
 #define VTSIM_VMX_MODEL_INSTRUCTIONS_H
@@ -19,6 +20,8 @@ struct cpu_outcome vmx_instruction_vmread(struct vmx *vmx, const struct insn *in
 struct cpu_outcome vmx_instruction_vmwrite(struct vmx *vmx, const struct insn *insn);
 struct cpu_outcome vmx_instruction_vmlaunch(struct vmx *vmx, const struct insn *insn); /* and VMRESUME */
 struct cpu_outcome vmx_instruction_vmcall(struct vmx *vmx, const struct insn *insn);
+struct cpu_outcome vmx_instruction_vmfunc(struct vmx *vmx,
+                                          const struct insn *insn); /* in non-root operation */
 struct cpu_outcome vmx_instruction_invept(struct vmx *vmx, const struct insn *insn);
 struct cpu_outcome vmx_instruction_invvpid(struct vmx *vmx, const struct insn *insn);
 

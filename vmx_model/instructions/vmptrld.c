@@ -15,6 +15,7 @@ struct cpu_outcome vmx_instruction_vmptrld(struct vmx *vmx, const struct insn *i
 {
     struct cpu_outcome fault;
     uint64_t address;
+    uint32_t identifier;
 
     if (!mmu_read_operand(vmx->mmu, vmx->state, insn, &address, sizeof(address), &fault))
         return fault;
@@ -22,7 +23,8 @@ struct cpu_outcome vmx_instruction_vmptrld(struct vmx *vmx, const struct insn *i
         return vmx_done_fail(vmx, VMX_ERROR_VMPTRLD_INVALID_PHYSICAL_ADDRESS);
     if (address == vmx->vmxon_pointer)
         return vmx_done_fail(vmx, VMX_ERROR_VMPTRLD_VMXON_POINTER);
-    if (!identifier_supported(&vmx->profile->vmx, vmcs_region_identifier(vmx->mem, address)))
+    identifier = vmcs_region_identifier(vmx->mem, address);
+    if (!identifier_supported(&vmx->profile->vmx, identifier))
         return vmx_done_fail(vmx, VMX_ERROR_VMPTRLD_INCORRECT_REVISION);
 
     if (address != vmx->current_vmcs) {
@@ -31,6 +33,7 @@ struct cpu_outcome vmx_instruction_vmptrld(struct vmx *vmx, const struct insn *i
         vmcs_region_load(vmx->mem, address, &vmx->vmcs);
         vmx->current_vmcs = address;
         vmx->controls_changed = true;
+        vmx->current_vmcs_is_shadow = (identifier & VMCS_REGION_SHADOW) != 0;
     }
     return vmx_done_succeed(vmx);
 }

@@ -10,13 +10,13 @@ struct cpu_outcome vmx_instruction_vmread(struct vmx *vmx, const struct insn *in
     struct cpu_outcome fault;
     uint64_t value;
 
-    if (vmx->current_vmcs == VMX_NO_VMCS)
+    if (!vmx_accessed_vmcs_valid(vmx))
         return vmx_done_fail_invalid(vmx);
     field = vmx_field_operand(vmx, encoding);
     if (!field)
         return vmx_done_fail(vmx, VMX_ERROR_UNSUPPORTED_VMCS_COMPONENT);
 
-    value = vmcs_read_encoding(&vmx->vmcs, field, (uint32_t)encoding);
+    value = vmx_accessed_vmcs_read(vmx, field, (uint32_t)encoding);
     if (insn->is_memory) {
         if (!mmu_write_operand(vmx->mmu, vmx->state, insn, &value, size, &fault))
             return fault;

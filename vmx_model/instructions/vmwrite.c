@@ -21,7 +21,7 @@ struct cpu_outcome vmx_instruction_vmwrite(struct vmx *vmx, const struct insn *i
     uint64_t value = 0; /* a 32-bit operand clears the high bits of a longer field */
     struct cpu_outcome fault;
 
-    if (vmx->current_vmcs == VMX_NO_VMCS)
+    if (!vmx_accessed_vmcs_valid(vmx))
         return vmx_done_fail_invalid(vmx);
     /* Faults of the operand come before the field is looked at (unlike VMREAD's). */
     if (!insn->is_memory)
@@ -35,7 +35,7 @@ struct cpu_outcome vmx_instruction_vmwrite(struct vmx *vmx, const struct insn *i
     if (field->access == VMCS_RO && !(vmx->profile->vmx.misc & VMX_MISC_VMWRITE_ALL))
         return vmx_done_fail(vmx, VMX_ERROR_VMWRITE_READ_ONLY_COMPONENT);
 
-    vmx->controls_changed |= is_major_control(field);
-    vmcs_write_encoding(&vmx->vmcs, field, (uint32_t)encoding, value);
+    vmx->controls_changed |= !vmx->non_root && is_major_control(field);
+    vmx_accessed_vmcs_write(vmx, field, (uint32_t)encoding, value);
     return vmx_done_succeed(vmx);
 }

@@ -56,6 +56,7 @@ const struct cpu_profile profile_broadwell = {
                 MODELLED_SECONDARY | SERVER_SECONDARY | SECONDARY_PAUSE_LOOP_EXITING |
                 SECONDARY_UNRESTRICTED_GUEST | SECONDARY_RDRAND_EXITING | SECONDARY_ENABLE_INVPCID |
                 SECONDARY_RDSEED_EXITING | BROADWELL_ADDED_SECONDARY),
+            .vmfunc = VM_FUNCTION_EPTP_SWITCHING,
             /* preemption timer at TSC / 2^5 (assumed); four CR3 targets; lists of 512 MSRs */
             .misc = 5 | VMX_MISC_STORES_LMA | VMX_MISC_ACTIVITY_ALL | 4ull << VMX_MISC_CR3_TARGETS_SHIFT |
                     VMX_MISC_VMWRITE_ALL,

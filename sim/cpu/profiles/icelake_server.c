@@ -65,7 +65,9 @@ const struct cpu_profile profile_icelake_server = {
             .procbased_ctls2 = CONTROL_MSR_SECONDARY(
                 MODELLED_SECONDARY | SERVER_SECONDARY | SECONDARY_PAUSE_LOOP_EXITING |
                 SECONDARY_UNRESTRICTED_GUEST | SECONDARY_RDRAND_EXITING | SECONDARY_ENABLE_INVPCID |
-                SECONDARY_RDSEED_EXITING | BROADWELL_ADDED_SECONDARY | SKYLAKE_ADDED_SECONDARY),
+                SECONDARY_RDSEED_EXITING | BROADWELL_ADDED_SECONDARY | SKYLAKE_ADDED_SECONDARY |
+                SKYLAKE_SERVER_ADDED_SECONDARY | ICELAKE_ADDED_SECONDARY),
+            .vmfunc = VM_FUNCTION_EPTP_SWITCHING,
             /* preemption timer at TSC / 2^7 (assumed); four CR3 targets; lists of 512 MSRs */
             .misc = 7 | VMX_MISC_STORES_LMA | VMX_MISC_ACTIVITY_ALL | 4ull << VMX_MISC_CR3_TARGETS_SHIFT |
                     VMX_MISC_VMWRITE_ALL | VMX_MISC_INJECT_LENGTH_0,
@@ -75,8 +77,9 @@ const struct cpu_profile profile_icelake_server = {
             .cr4_fixed1 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |
                           CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_VMXE | CR4_FSGSBASE | CR4_PCIDE |
                           CR4_OSXSAVE | CR4_SMEP | CR4_SMAP | CR4_LA57 | CR4_UMIP | CR4_PKE,
-            .vmcs_enum = 0x2e, /* index 23: VMX-preemption timer value */
-            .ept_vpid_cap = MODELLED_EPT_VPID | EPT_CAP_PAGE_1G | EPT_CAP_ACCESSED_AND_DIRTY,
+            .vmcs_enum = 0x32, /* index 25: TSC multiplier */
+            .ept_vpid_cap = MODELLED_EPT_VPID | EPT_CAP_PAGE_1G | EPT_CAP_ACCESSED_AND_DIRTY |
+                            EPT_CAP_ADVANCED_INFORMATION | EPT_CAP_WALK_LENGTH_5,
         },
     .tlb =
         {
