@@ -47,10 +47,15 @@ static uint64_t cost_of(const struct mmu *mmu, enum trace_flush_cause cause)
 void mmu_drop_outer(const struct mmu *mmu, const struct tlb_dropped *dropped)
 {
     const struct mmu_outer_cache *outer = &mmu->outer;
-    if (dropped->current == 1 && outer->drop_page)
+    const uint64_t others = outer->drop_others ? dropped->others : 0;
+    if (dropped->current + others == 1 && outer->drop_page) {
         outer->drop_page(outer->opaque, dropped->linear, tlb_size_bits[dropped->size]);
-    else if (dropped->current && outer->drop_all)
+        return;
+    }
+    if (dropped->current && outer->drop_all)
         outer->drop_all(outer->opaque);
+    if (others)
+        outer->drop_others(outer->opaque);
 }
 
 static struct tlb_dropped dropped_by(const struct mmu *mmu, enum trace_flush_cause cause)

@@ -95,10 +95,17 @@ struct mmu_apic {
     void *opaque;
 };
 
-/* Callbacks that keep the outer cache a subset. Any may be null. */
+/* Would the same tables and the same TLB give the same translations and rights under both? */
+bool mmu_same_translation(const struct mmu_regime *a, const struct mmu_regime *b);
+
+/* Callbacks that keep the outer cache a subset of the modelled TLB. Any may be null. A cache without tags is
+ * emptied by drop_all when the regime changes; one that keeps what it has of other regimes for their return
+ * has switch_regime (and drop_others), and decides by mmu_same_translation what it may use again. */
 struct mmu_outer_cache {
-    void (*drop_page)(void *opaque, uint64_t linear, unsigned page_bits);
-    void (*drop_all)(void *opaque);
+    void (*drop_page)(void *opaque, uint64_t linear, unsigned page_bits); /* of every regime */
+    void (*drop_all)(void *opaque);                                       /* of the present regime */
+    void (*drop_others)(void *opaque); /* of all regimes but the present one */
+    void (*switch_regime)(void *opaque, const struct mmu_regime *to);
     void *opaque;
 };
 
@@ -123,8 +130,8 @@ bool mmu_init(struct mmu *mmu, const struct cpu_profile *profile, const struct p
               const struct trace *trace, struct cycle_account *account);
 void mmu_free(struct mmu *mmu);
 
-/* Changes the regime (after MOV CR, a mode change, a VM entry or exit) and drops the outer cache, which has
- * no tags, if the change matters to translation. Invalidates nothing in the modelled TLB: that is the
+/* Changes the regime (after MOV CR, a mode change, a VM entry or exit) and tells the outer cache
+ * if the change matters to translation. Invalidates nothing in the modelled TLB: that is the
  * caller's duty through the functions below. */
 void mmu_set_regime(struct mmu *mmu, const struct mmu_regime *regime);
 

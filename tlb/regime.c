@@ -32,7 +32,7 @@ static bool same_apic_page(const struct mmu_regime *a, const struct mmu_regime *
             (a->apic_access_page == b->apic_access_page && a->virtual_apic_page == b->virtual_apic_page));
 }
 
-static bool same_translation(const struct mmu_regime *a, const struct mmu_regime *b)
+bool mmu_same_translation(const struct mmu_regime *a, const struct mmu_regime *b)
 {
     bool same = !((a->cr0 ^ b->cr0) & REGIME_CR0) && a->cr3 == b->cr3 && !((a->cr4 ^ b->cr4) & REGIME_CR4) &&
                 !((a->efer ^ b->efer) & REGIME_EFER) && a->non_root == b->non_root && a->vpid == b->vpid &&
@@ -87,11 +87,13 @@ static struct tlb_current derive(const struct mmu_regime *regime)
 
 void mmu_set_regime(struct mmu *mmu, const struct mmu_regime *regime)
 {
-    bool same = same_translation(&mmu->regime, regime);
+    bool same = mmu_same_translation(&mmu->regime, regime);
     mmu->regime = *regime;
     if (same)
         return;
     mmu->tlb->current = derive(regime);
-    if (mmu->outer.drop_all)
+    if (mmu->outer.switch_regime)
+        mmu->outer.switch_regime(mmu->outer.opaque, regime);
+    else if (mmu->outer.drop_all)
         mmu->outer.drop_all(mmu->outer.opaque);
 }

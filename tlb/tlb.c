@@ -176,8 +176,10 @@ static inline void remove_from(struct tlb *tlb, struct tlb_array *array, uint32_
         tlb->ghosts[size_of(where)]++;
         tlb->ghost_count++;
     }
-    if (is_current(tlb, where, context)) {
-        dropped->current++;
+    const bool current = is_current(tlb, where, context);
+    dropped->current += current;
+    dropped->others += !current;
+    if (current || !dropped->current) {
         dropped->linear = linear_of(where);
         dropped->size = size_of(where);
     }

@@ -118,8 +118,9 @@ struct tlb_scope {
 /* What was dropped. */
 struct tlb_dropped {
     uint64_t count, global;
-    uint64_t current; /* of them with the current tags: the outer cache may hold them */
-    uint64_t linear;  /* the last of the current ones */
+    uint64_t current, others; /* linear and combined ones with the current tags, and with others: the outer
+                                 cache may hold them */
+    uint64_t linear;          /* the last of the current ones, if there are any, else of the others */
     enum tlb_size size;
     struct flush_account
         *flush;    /* the flush that drops, to be charged; null: no flush, and it leaves no ghost */

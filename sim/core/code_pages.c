@@ -47,8 +47,9 @@ static void watch_entry(struct lib_tlb_entry *entry, uint64_t physical)
 static void watch_page(struct core *core, uint64_t physical)
 {
     for (unsigned mode = 0; mode < LIB_MMU_MODES; mode++) {
-        for (unsigned i = 0; i < LIB_TLB_ENTRIES; i++)
-            watch_entry(&core->before->table[mode].entries[i], physical);
+        for (unsigned w = 0; w < CORE_WORLDS; w++)
+            for (unsigned i = 0; core->world[w].used && i < LIB_TLB_ENTRIES; i++)
+                watch_entry(&core->world[w].table[mode].entries[i], physical);
         for (unsigned i = 0; i < LIB_VICTIMS; i++)
             watch_entry(&core->before->mode[mode].victim[i], physical);
     }

@@ -56,9 +56,8 @@ static const char *set_up(struct core *core)
     if (!core_prove_layout(core) || !simd_prove_layout(core))
         return "this libunicorn has another layout than version 2.1.1; install libunicorn 2.1.1";
     ask_for_all_intercepts(core);
-    if (!core_attach_memory(core))
+    if (!core_attach_memory(core) || !core_attach_cache(core))
         return "out of memory";
-    core_attach_cache(core);
     if (uc_hook_add(core->uc, &core->trap_hook, UC_HOOK_INTR, (void *)(uintptr_t)core_on_trap, core, 1, 0) != UC_ERR_OK)
         return "libunicorn refuses the interrupt hook";
     return NULL;
@@ -99,10 +98,10 @@ void core_close(struct core *core)
     if (!core)
         return;
     core_current = core;
+    core_detach_cache(core);
     if (core->uc)
         uc_close(core->uc);
     core_close_decoders(core);
-    core->config.mmu->outer = (struct mmu_outer_cache){0};
     struct core **link = &core_opened;
     while (*link != core)
         link = &(*link)->next;

@@ -20,6 +20,7 @@ enum {
     CORE_PAGE_FILTER = 4096,
     CORE_OPS_REMEMBERED = 64,
     CORE_VECTORS_BYTES = 2048,
+    CORE_WORLDS = 4, /* regimes of translation that are kept for their return; as many as LIB_HF_WORLD can tell apart */
     CORE_TRAP_MEMORY_FAULT =
         0x1f0, /* our own exception numbers, beside the library's 0x100 + intercept code */
 };
@@ -39,6 +40,24 @@ struct core_block {
         };
         struct insn insn;
     };
+};
+
+/* What the library's cache holds for one regime of translation: outer_cache.c. */
+struct core_world {
+    bool used;
+    struct mmu_regime regime;
+    uint64_t last_active; /* in world switches */
+    struct lib_tlb_table table[LIB_MMU_MODES];
+    void *io[LIB_MMU_MODES];
+    unsigned modes; /* a bit for each mode that was filled since it was emptied */
+    /* what was filled in since then; more than fit: all of it is emptied */
+    struct core_filled {
+        uint64_t page;
+        uint8_t mode;
+        bool fetch;
+    } filled[CORE_FILLS_REMEMBERED];
+    unsigned fills;
+    uint64_t fetched_from[CORE_PAGE_FILTER / 64]; /* a bit for each page, by its low bits, that was filled for fetching */
 };
 
 struct core {
@@ -98,16 +117,9 @@ struct core {
     enum mmu_status fault_status;
     struct mmu_fault fault;
     bool fault_of_read;
-    /* what the library's cache was filled with since it was last emptied; more than fit: all of it is emptied
-     */
-    struct core_filled {
-        uint64_t page;
-        uint8_t mode;
-        bool fetch;
-    } filled[CORE_FILLS_REMEMBERED];
-    unsigned fills;
-    uint64_t fetched_from[CORE_PAGE_FILTER /
-                          64]; /* a bit for each page, by its low bits, that was filled for fetching */
+    struct core_world world[CORE_WORLDS];
+    unsigned active_world;
+    uint64_t world_switches;
     /* block accounting: state of the translation under way */
     void *tcg_context;
     struct lib_op *op[4];
@@ -143,9 +155,13 @@ void core_grant(struct core *core, uint64_t deadline);
 void core_empty_code_buffer(struct core *core);
 bool core_prove_accounting(struct core *core);
 /* fill.c */
-void core_attach_cache(struct core *core);
 bool core_map_memory(struct core *core);
 uint8_t *core_code_bytes(struct core *core, uint64_t linear);
+/* outer_cache.c */
+bool core_attach_cache(struct core *core);
+void core_detach_cache(struct core *core);
+struct lib_tlb_entry *core_cache_slot(const struct core *core, unsigned mode, uint64_t page);
+void core_note_fill(struct core *core, uint64_t page, unsigned mode, bool fetch);
 /* code_pages.c */
 bool core_attach_memory(struct core *core);
 void core_detach_memory(struct core *core);

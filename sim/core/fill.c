@@ -20,101 +20,6 @@ struct lib_region *__wrap_memory_map_ptr_x86_64(struct uc_struct *uc, uint64_t b
 bool __real_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access, int mmu_index, bool probe,
                                     uintptr_t host_pc);
 
-/* The library resizes its cache by the host's clock when it is flushed. Held in the middle of the band in
- * which it leaves the size alone, and with a window that never ends, it keeps its 256 entries. */
-static void pin_cache_size(struct core *core)
-{
-    for (int i = 0; i < LIB_MMU_MODES; i++) {
-        struct lib_tlb_mode *mode = &core->before->mode[i];
-        mode->window_begin = INT64_MAX / 2;
-        mode->window_max_entries = LIB_TLB_ENTRIES / 2;
-        mode->used_entries = LIB_TLB_ENTRIES / 2;
-    }
-}
-
-static struct lib_tlb_entry *slot_of(const struct core *core, unsigned mode, uint64_t page)
-{
-    return &core->before->table[mode].entries[page >> 12 & (LIB_TLB_ENTRIES - 1)];
-}
-
-static bool fetched_from(const struct core *core, uint64_t page)
-{
-    uint64_t bit = page >> 12 & (CORE_PAGE_FILTER - 1);
-    return core->fetched_from[bit / 64] >> (bit & 63) & 1;
-}
-
-static void note_fill(struct core *core, uint64_t page, unsigned mode, bool fetch)
-{
-    if (core->fills < CORE_FILLS_REMEMBERED)
-        core->filled[core->fills] = (struct core_filled){page, (uint8_t)mode, fetch};
-    core->fills++;
-    uint64_t bit = page >> 12 & (CORE_PAGE_FILTER - 1);
-    if (fetch)
-        core->fetched_from[bit / 64] |= 1ull << (bit & 63);
-}
-
-/* A world switch seldom finds more than a few entries: emptying those is much less than the library's own
- * way, which clears its table of jump targets and whole modes. */
-static void drop_remembered(struct core *core)
-{
-    unsigned modes = 0;
-    for (unsigned i = 0; i < core->fills; i++) {
-        const struct core_filled *f = &core->filled[i];
-        memset(slot_of(core, f->mode, f->page), 0xff, sizeof(struct lib_tlb_entry));
-        modes |= 1u << f->mode;
-        if (f->fetch)
-            tb_flush_jmp_cache_x86_64(core->cpu, f->page);
-    }
-    for (unsigned mode = 0; mode < LIB_MMU_MODES; mode++)
-        if (modes >> mode & 1)
-            memset(core->before->mode[mode].victim, 0xff, sizeof core->before->mode[mode].victim);
-}
-
-static void drop_all(void *opaque)
-{
-    struct core *core = opaque;
-    if (!core->fills)
-        return;
-    if (core->fills <= CORE_FILLS_REMEMBERED) {
-        drop_remembered(core);
-    } else {
-        pin_cache_size(core);
-        tlb_flush_x86_64(core->cpu);
-        pin_cache_size(core);
-    }
-    core->fills = 0;
-    memset(core->fetched_from, 0, sizeof core->fetched_from);
-}
-
-/* Outside of 64-bit mode the library's linear address of code is CS.base + EIP with a bit 32: the low 32 bits
- * decide, which at worst drops a page too many. */
-static void drop_entry(struct lib_tlb_entry *entry, uint64_t page)
-{
-    const uint32_t mask = ~0xfffu, low = (uint32_t)page;
-    if (((uint32_t)entry->read & mask) == low || ((uint32_t)entry->write & mask) == low ||
-        ((uint32_t)entry->code & mask) == low)
-        memset(entry, 0xff, sizeof *entry);
-}
-
-static void drop_page(void *opaque, uint64_t linear, unsigned page_bits)
-{
-    struct core *core = opaque;
-    if (page_bits > 12) {
-        drop_all(core);
-        return;
-    }
-    uint64_t page = linear & ~0xfffull;
-    for (unsigned mode = 0; mode < LIB_MMU_MODES; mode++) {
-        if (!(core->before->dirty >> mode & 1)) /* nothing was put in since the library emptied it */
-            continue;
-        drop_entry(slot_of(core, mode, page), page);
-        for (int v = 0; v < LIB_VICTIMS; v++)
-            drop_entry(&core->before->mode[mode].victim[v], page);
-    }
-    if (fetched_from(core, page))
-        tb_flush_jmp_cache_x86_64(core->cpu, page);
-}
-
 /* Leaves translated code with the state of the instruction that host_pc is in. */
 static _Noreturn void leave_with_fault(struct core *core, uintptr_t host_pc)
 {
@@ -126,7 +31,7 @@ static _Noreturn void leave_with_fault(struct core *core, uintptr_t host_pc)
  * blocks run from is in fetched_from. A fill for data keeps the right that the page has already. */
 static int library_rights(const struct core *core, uint8_t rights, uint64_t page, unsigned mode, bool fetch)
 {
-    bool may_fetch = fetch || slot_of(core, mode, page)->code == page;
+    bool may_fetch = fetch || core_cache_slot(core, mode, page)->code == page;
     return (rights & MMU_RIGHT_READ ? 1 : 0) | (rights & MMU_RIGHT_WRITE ? 2 : 0) |
            (rights & MMU_RIGHT_EXECUTE && may_fetch ? 4 : 0);
 }
@@ -199,9 +104,9 @@ bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access,
         rights |= LIB_PAGE_WRITE | LIB_PAGE_WRITE_INVALID;
     /* With less than a page the library asks at each access. */
     tlb_set_page_x86_64(cs, page, found.physical & ~0xfffull, rights, mmu_index, virtualized ? 1 : 4096);
-    note_fill(core, page, (unsigned)mmu_index, fetch);
+    core_note_fill(core, page, (unsigned)mmu_index, fetch);
     if (found.rights & MMU_RIGHT_WRITE && !core_holds_code(core, found.physical))
-        slot_of(core, (unsigned)mmu_index, page)->write &= ~LIB_TLB_WATCHED;
+        core_cache_slot(core, (unsigned)mmu_index, page)->write &= ~LIB_TLB_WATCHED;
     return true;
 }
 
@@ -279,10 +184,4 @@ bool core_map_memory(struct core *core)
         return map_devices(core, mem->low_size, top - mem->low_size);
     return map_devices(core, mem->low_size, PHYS_HIGH_BASE - mem->low_size) &&
            (high_end >= top || map_devices(core, high_end, top - high_end));
-}
-
-void core_attach_cache(struct core *core)
-{
-    core->config.mmu->outer = (struct mmu_outer_cache){.drop_page = drop_page, .drop_all = drop_all, .opaque = core};
-    pin_cache_size(core);
 }

@@ -72,7 +72,8 @@ static void export_hidden_flags(struct core *core)
     if (s->cr4 & CR4_SMAP)
         env->hflags |= LIB_HF_SMAP;
     env->hflags2 |= LIB_HF2_GIF;
-    env->hflags &= ~(uint32_t)LIB_HF_OURS;
+    env->hflags &= ~(LIB_HF_OURS | LIB_HF_WORLD);
+    env->hflags |= core->active_world << LIB_HF_WORLD_SHIFT;
     core->stepping = core->stepping && s->rip == core->step_rip; /* an event may have come first */
     if (core->stepping)
         core->cpu->next_block_flags = LIB_BLOCK_ONE_INSTRUCTION;

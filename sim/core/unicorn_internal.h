@@ -177,11 +177,14 @@ enum {
     LIB_HF_CHECK_FS_GS = 1 << 28,
     LIB_HF_CHECK_SIMD = 1 << 29,
     LIB_HF_OURS = LIB_HF_CHECKED | LIB_HF_CHECK_FS_GS | LIB_HF_CHECK_SIMD,
+    LIB_HF_WORLD_SHIFT = 30, /* likewise, two bits: outer_cache.c */
     LIB_HF2_GIF = 1,
     LIB_CC_EFLAGS = 1,
     LIB_INTERRUPT_HARD = 2,
     LIB_BLOCK_ONE_INSTRUCTION = 1,
 };
+
+#define LIB_HF_WORLD (3u << LIB_HF_WORLD_SHIFT)
 
 /* In the write word of a cache entry: stores take the slow path, which looks for translated code. */
 #define LIB_PAGE_WRITE 2
@@ -193,7 +196,7 @@ enum { LIB_MMU_SUPERVISOR_SMAP = 0, LIB_MMU_USER = 1, LIB_MMU_SUPERVISOR = 2 };
 
 struct uc_struct;
 extern void *qemu_get_cpu_x86_64(struct uc_struct *, int index);
-extern void tlb_flush_x86_64(void *cpu);
+extern void tlb_flush_x86_64(void *cpu); /* the benchmark's yardstick uses it */
 extern void tlb_set_page_x86_64(void *cpu, uint64_t va, uint64_t pa, int prot, int mmu_index, uint64_t size);
 extern void tb_flush_x86_64(void *cpu);
 extern void tb_flush_jmp_cache_x86_64(void *cpu, uint64_t va);

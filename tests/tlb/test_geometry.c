@@ -109,7 +109,8 @@ static void any_number_of_sets(void **state)
     mmu_free(&f->mmu);
     f->profile.tlb.main_4k_2m = (struct tlb_array_geometry){12, 1, ""};
     assert_true(mmu_init(&f->mmu, &f->profile, &f->mem, &f->trace, &f->account));
-    f->mmu.outer = (struct mmu_outer_cache){fixture_drop_page, fixture_drop_all, f};
+    f->mmu.outer = (struct mmu_outer_cache){
+        .drop_page = fixture_drop_page, .drop_all = fixture_drop_all, .opaque = f};
     apply(f);
     for (uint64_t page = 0; page < 12; page++)
         read_page(f, page);

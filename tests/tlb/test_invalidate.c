@@ -297,6 +297,54 @@ static void no_global_pages(void **state)
     fixture_free(f);
 }
 
+struct switches {
+    unsigned to_others, to_all, to_page, switches;
+};
+
+static void count_page(void *opaque, uint64_t linear, unsigned page_bits)
+{
+    (void)linear, (void)page_bits;
+    ((struct switches *)opaque)->to_page++;
+}
+static void count_all(void *opaque)
+{
+    ((struct switches *)opaque)->to_all++;
+}
+static void count_others(void *opaque)
+{
+    ((struct switches *)opaque)->to_others++;
+}
+static void count_switch(void *opaque, const struct mmu_regime *to)
+{
+    (void)to;
+    ((struct switches *)opaque)->switches++;
+}
+
+/* An outer cache that keeps what it has of other regimes hears of what they lose, too. */
+static void tells_a_keeping_outer_cache(void **state)
+{
+    (void)state;
+    struct switches n = {0};
+    struct fixture *f = filled();
+    f->mmu.outer = (struct mmu_outer_cache){.drop_page = count_page,
+                                             .drop_all = count_all,
+                                             .drop_others = count_others,
+                                             .switch_regime = count_switch,
+                                             .opaque = &n};
+    enter(f, ROOT);
+    assert_int_equal(n.switches, 1);
+    mmu_flush_ept(&f->mmu, 0x800000); /* two pages of VPID 1 and two of VPID 2, none of the root's */
+    assert_int_equal(n.to_others, 1);
+    assert_int_equal(n.to_all + n.to_page, 0);
+    mmu_flush_vpid_address(&f->mmu, 1, 0x2000); /* without EPT (global), and under the other EPT */
+    assert_int_equal(n.to_others, 2);
+    assert_int_equal(n.to_all, 0);
+    mmu_flush_vpid(&f->mmu, 0, false, FLUSH_MOV_CR4); /* this one's, and those of the other PCID */
+    assert_int_equal(n.to_all, 1);
+    assert_int_equal(n.to_others, 3);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +363,7 @@ int main(void)
         cmocka_unit_test(pieces_go_together),
         cmocka_unit_test(regime_changes_drop_the_outer_cache),
         cmocka_unit_test(no_global_pages),
+        cmocka_unit_test(tells_a_keeping_outer_cache),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

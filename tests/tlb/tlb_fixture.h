@@ -114,7 +114,8 @@ static inline void fixture_start(struct fixture *f)
     assert_non_null(f->mem.ram);
     f->trace = (struct trace){.wanted = ~0u, .emit = fixture_emit, .observer = f};
     assert_true(mmu_init(&f->mmu, &f->profile, &f->mem, &f->trace, &f->account));
-    f->mmu.outer = (struct mmu_outer_cache){fixture_drop_page, fixture_drop_all, f};
+    f->mmu.outer = (struct mmu_outer_cache){
+        .drop_page = fixture_drop_page, .drop_all = fixture_drop_all, .opaque = f};
     f->next_table = 0x100000;
 }
 
