@@ -4,7 +4,7 @@
 #include "vmx_model/vmcs.h"
 #include "vmx_model/vmx.h"
 
-enum { MSR_VMX_BASIC = 0x480, MSR_VMX_VMCS_ENUM = 0x48a, MSR_VMX_VMFUNC = 0x491 };
+enum { MSR_VMX_BASIC = 0x480, MSR_VMX_VMCS_ENUM = 0x48a, MSR_VMX_VMFUNC = 0x491, MSR_VMX_EXIT_CTLS2 = 0x493 };
 
 uint64_t vmx_control_capability(const struct vmx_capabilities *caps, enum vmx_control_word word)
 {
@@ -42,6 +42,13 @@ bool vmx_controls_allowed(const struct vmx_capabilities *caps, enum vmx_control_
     uint32_t must = vmx_controls_must_be_1(caps, word);
 
     return (value & must) == must && !(value & ~vmx_controls_may_be_1(caps, word));
+}
+
+uint64_t vmx_tertiary_controls_may_be_1(const struct vmx_capabilities *caps)
+{
+    return vmx_controls_may_be_1(caps, VMX_PRIMARY) & PRIMARY_ACTIVATE_TERTIARY_CONTROLS
+               ? caps->procbased_ctls3
+               : 0;
 }
 
 uint64_t vmx_vm_functions(const struct vmx_capabilities *caps)
@@ -87,7 +94,7 @@ static bool capability_msr_exists(const struct vmx_capabilities *caps, uint32_t 
 {
     uint32_t secondary = vmx_controls_may_be_1(caps, VMX_SECONDARY);
 
-    if (!caps->basic || index < MSR_VMX_BASIC || index > MSR_VMX_VMFUNC)
+    if (!caps->basic || index < MSR_VMX_BASIC || index > MSR_VMX_EXIT_CTLS2)
         return false;
     switch (index) {
     case 0x48b: /* IA32_VMX_PROCBASED_CTLS2 */
@@ -101,6 +108,10 @@ static bool capability_msr_exists(const struct vmx_capabilities *caps, uint32_t 
         return caps->basic & VMX_BASIC_TRUE_CONTROLS;
     case MSR_VMX_VMFUNC:
         return secondary & SECONDARY_ENABLE_VM_FUNCTIONS;
+    case 0x492: /* IA32_VMX_PROCBASED_CTLS3 */
+        return vmx_controls_may_be_1(caps, VMX_PRIMARY) & PRIMARY_ACTIVATE_TERTIARY_CONTROLS;
+    case MSR_VMX_EXIT_CTLS2:
+        return vmx_controls_may_be_1(caps, VMX_EXIT) & EXIT_ACTIVATE_SECONDARY_CONTROLS;
     default:
         return true;
     }
@@ -127,6 +138,8 @@ bool vmx_capability_msr(const struct vmx_capabilities *caps, uint32_t index, uin
         caps->true_exit_ctls,
         caps->true_entry_ctls,
         caps->vmfunc,
+        caps->procbased_ctls3,
+        caps->exit_ctls2,
     };
 
     if (!capability_msr_exists(caps, index))

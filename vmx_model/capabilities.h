@@ -58,6 +58,8 @@ uint32_t vmx_controls_may_be_1(const struct vmx_capabilities *caps, enum vmx_con
 bool vmx_controls_allowed(const struct vmx_capabilities *caps, enum vmx_control_word word, uint32_t value);
 
 /* May cr (0 or 4) hold the value in VMX root operation: SDM "Restrictions on VMX Operation". */
+/* The tertiary processor-based controls that may be 1; 0 without "activate tertiary controls". */
+uint64_t vmx_tertiary_controls_may_be_1(const struct vmx_capabilities *caps);
 /* The VM functions that may be enabled, as IA32_VMX_VMFUNC reports them; 0 without "enable VM functions". */
 uint64_t vmx_vm_functions(const struct vmx_capabilities *caps);
 bool vmx_cr_fixed_bits_ok(const struct vmx_capabilities *caps, unsigned cr, uint64_t value);

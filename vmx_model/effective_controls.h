@@ -19,11 +19,17 @@ static inline uint32_t vmcs_secondary_controls(const struct vmcs *v)
                : 0;
 }
 
-/* A tertiary control: 0 unless "activate tertiary controls" is 1. */
+/* With "activate tertiary controls" 0 all of them count as 0. */
+static inline uint64_t vmcs_tertiary_controls(const struct vmcs *v)
+{
+    return v->primary_proc_based_controls & PRIMARY_ACTIVATE_TERTIARY_CONTROLS
+               ? v->tertiary_proc_based_controls
+               : 0;
+}
+
 static inline bool vmcs_ipi_virtualization(const struct vmcs *v)
 {
-    return (v->primary_proc_based_controls & PRIMARY_ACTIVATE_TERTIARY_CONTROLS) &&
-           (v->tertiary_proc_based_controls & TERTIARY_IPI_VIRTUALIZATION);
+    return (vmcs_tertiary_controls(v) & TERTIARY_IPI_VIRTUALIZATION) != 0;
 }
 
 /* SDM "VM-Function Controls". */

@@ -93,6 +93,21 @@ const char *vmcs_exists_text(enum vmcs_exists exists)
     return exists < VMCS_EXISTS_COUNT ? existences[exists].text : NULL;
 }
 
+/* The tertiary processor-based control that brings the field; 0: none does. */
+static uint64_t tertiary_control_of(enum vmcs_exists exists)
+{
+    switch (exists) {
+    case VMCS_EXISTS_IF_HLAT:
+        return TERTIARY_ENABLE_HLAT;
+    case VMCS_EXISTS_IF_IPI_VIRTUALIZATION:
+        return TERTIARY_IPI_VIRTUALIZATION;
+    case VMCS_EXISTS_IF_VIRTUALIZE_SPEC_CTRL:
+        return TERTIARY_VIRTUALIZE_IA32_SPEC_CTRL;
+    default:
+        return 0;
+    }
+}
+
 bool vmcs_field_exists(const struct vmcs_field_info *field, const struct vmx_capabilities *caps)
 {
     if (field->exists == VMCS_EXISTS_ALWAYS)
@@ -105,6 +120,8 @@ bool vmcs_field_exists(const struct vmcs_field_info *field, const struct vmx_cap
 
         return targets > (unsigned)(field->exists - VMCS_EXISTS_IF_CR3_TARGET_0);
     }
+    if (vmx_tertiary_controls_may_be_1(caps) & tertiary_control_of((enum vmcs_exists)field->exists))
+        return true;
     for (unsigned word = 0; word < VMX_CONTROL_WORDS; word++) {
         uint32_t controls = existences[field->exists].controls[word];
 

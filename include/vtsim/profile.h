@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The VMX capability MSRs, IA32_VMX_BASIC (480H) to IA32_VMX_VMFUNC (491H): SDM appendix "VMX Capability
+/* The VMX capability MSRs, IA32_VMX_BASIC (480H) to IA32_VMX_EXIT_CTLS2 (493H): SDM appendix "VMX Capability
  * Reporting Facility". */
 struct vmx_capabilities {
     uint64_t basic;
@@ -22,6 +22,7 @@ struct vmx_capabilities {
     uint64_t ept_vpid_cap;
     uint64_t true_pinbased_ctls, true_procbased_ctls, true_exit_ctls, true_entry_ctls;
     uint64_t vmfunc;
+    uint64_t procbased_ctls3, exit_ctls2; /* controls that may be 1; all may be 0 */
 };
 
 /* One set-associative array of the modelled TLB. entries == 0: the profile has none. */

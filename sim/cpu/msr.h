@@ -22,7 +22,7 @@ enum {
     MSR_PAT = 0x277,
     MSR_MTRR_DEF_TYPE = 0x2ff,
     MSR_VMX_FIRST = 0x480,
-    MSR_VMX_LAST = 0x491,
+    MSR_VMX_LAST = 0x493,
     MSR_TSC_DEADLINE = 0x6e0,
     MSR_X2APIC_FIRST = 0x800,
     MSR_U_CET = 0x6a0,

@@ -58,6 +58,7 @@ static inline void fixture_profile(struct fixture *f)
                                SECONDARY_ENABLE_RDTSCP | SECONDARY_VIRTUALIZE_APIC_ACCESSES |
                                SECONDARY_VIRTUALIZE_X2APIC_MODE | SECONDARY_APIC_REGISTER_VIRTUALIZATION |
                                SECONDARY_VIRTUAL_INTERRUPT_DELIVERY);
+    vmx->procbased_ctls3 = TERTIARY_IPI_VIRTUALIZATION;
     vmx->true_exit_ctls = fixture_allowed(EXIT_FIXED, 0x307fffff); /* CET state and PKRS */
     vmx->true_entry_ctls =
         fixture_allowed(ENTRY_FIXED, 0x50ffff); /* with bits 11:10, which no rule but one refuses */

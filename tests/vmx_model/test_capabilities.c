@@ -129,9 +129,38 @@ static void errors_by_number(void **unused)
                          i >= 1 && i <= 28 && i != 14 && i != 21 && i != 27);
 }
 
+/* IA32_VMX_PROCBASED_CTLS3 and IA32_VMX_EXIT_CTLS2 exist by the controls that activate theirs; so do the fields. */
+static void words_that_other_controls_activate(void **state)
+{
+    struct vmx_capabilities caps = {.basic = VMX_BASIC_TRUE_CONTROLS,
+                                    .procbased_ctls3 = TERTIARY_IPI_VIRTUALIZATION,
+                                    .exit_ctls2 = SECONDARY_EXIT_PREMATURELY_BUSY_SHADOW_STACK};
+    const struct vmcs_field_info *controls = vmcs_field(0x2034), *exit_controls = vmcs_field(0x2044);
+    const struct vmcs_field_info *last_index = vmcs_field(0x0008), *hlat_prefix = vmcs_field(0x0006);
+    uint64_t value = 0;
+    (void)state;
+    assert_false(vmx_capability_msr(&caps, 0x492, &value));
+    assert_false(vmx_capability_msr(&caps, 0x493, &value));
+    assert_false(vmcs_field_exists(controls, &caps));
+    assert_false(vmcs_field_exists(last_index, &caps));
+    caps.true_procbased_ctls = (uint64_t)PRIMARY_ACTIVATE_TERTIARY_CONTROLS << 32;
+    assert_true(vmx_capability_msr(&caps, 0x492, &value));
+    assert_int_equal(value, TERTIARY_IPI_VIRTUALIZATION);
+    assert_true(vmcs_field_exists(controls, &caps));
+    assert_true(vmcs_field_exists(last_index, &caps));
+    assert_false(vmcs_field_exists(hlat_prefix, &caps));
+    assert_false(vmcs_field_exists(exit_controls, &caps));
+    caps.true_exit_ctls = (uint64_t)EXIT_ACTIVATE_SECONDARY_CONTROLS << 32;
+    assert_true(vmx_capability_msr(&caps, 0x493, &value));
+    assert_int_equal(value, SECONDARY_EXIT_PREMATURELY_BUSY_SHADOW_STACK);
+    assert_true(vmcs_field_exists(exit_controls, &caps));
+    assert_false(vmx_capability_msr(&caps, 0x494, &value));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_that_other_controls_activate),
         cmocka_unit_test(true_controls_count_where_they_exist),
         cmocka_unit_test(controls_are_allowed_by_both_halves),
         cmocka_unit_test(fixed_bits_of_control_registers),
