@@ -4,7 +4,7 @@
 #define SUB_PAGE (1ull << 61)
 #define RWX (ER | EW | EX)
 #define LINEAR 0x1000u
-#define PAGE 0x5000u
+#define PAGE 0x5000ull
 #define MISS (1ull << 11)
 
 static uint64_t spp_entry[4]; /* addresses: 3 the SPPL4E ... 0 the vector */
