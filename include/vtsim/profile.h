@@ -33,18 +33,19 @@ struct tlb_array_geometry {
 };
 
 struct tlb_geometry {
-    /* What the first level holds: a translation that the model keeps was used that few fills ago, or it comes from
-     * the second level. entries == 0: there is one level only. */
+    /* What the first level holds: a translation that the model keeps was used that few fills ago, or it comes
+     * from the second level. entries == 0: there is one level only. */
     struct tlb_array_geometry first_level;
     struct tlb_array_geometry main_4k_2m; /* the level that the model keeps: second level, or the only one */
     struct tlb_array_geometry main_1g;
-    struct tlb_array_geometry guest_physical; /* cache of guest-physical mappings, fully associative if ways == entries */
+    struct tlb_array_geometry
+        guest_physical; /* cache of guest-physical mappings, fully associative if ways == entries */
     bool main_holds_2m; /* false: 2M and 4M pages go to large_2m */
     struct tlb_array_geometry large_2m;
 };
 
-/* The caches as page walks use them: entries are lines of 64 bytes that hold paging structures; sets a power of
- * two. entries == 0: no such level. */
+/* The caches as page walks use them: entries are lines of 64 bytes that hold paging structures; sets a power
+ * of two. entries == 0: no such level. */
 #define WALK_CACHE_LEVELS 3
 
 struct cpu_cost {
@@ -53,34 +54,35 @@ struct cpu_cost {
 };
 
 /* X-macro: field, text. Costs are in cycles. */
-#define CPU_COSTS(X)                                                                                                   \
-    X(instruction, "one ordinary instruction")                                                                        \
-    X(branch, "a taken or untaken branch instruction")                                                                \
-    X(memory_access, "a memory operand that hits the first-level cache, on top")                                      \
-    X(system_instruction, "an intercepted system instruction executed by the model")                                  \
-    X(tlb_second_level, "a translation found in the second level of the TLB")                                          \
-    X(walk_l1, "a reference of a page walk that the first-level cache holds")                                          \
-    X(walk_l2, "a reference of a page walk that the second-level cache holds")                                         \
-    X(walk_l3, "a reference of a page walk that the third-level cache holds")                                          \
-    X(walk_memory, "a reference of a page walk that no cache holds")                                                   \
-    X(vm_entry, "VMLAUNCH or VMRESUME")                                                                               \
-    X(vm_exit, "VM exit")                                                                                              \
-    X(vm_entry_recheck, "checks at the VM entry after a VMWRITE to a control, or VMPTRLD")                             \
-    X(transition_msr, "an MSR that a VM entry or exit loads or saves by a control")                                    \
-    X(load_pdptes, "loading four PDPTEs at a VM entry or exit")                                                        \
-    X(vmread, "VMREAD")                                                                                                \
-    X(vmwrite, "VMWRITE")                                                                                              \
-    X(vmptrld, "VMPTRLD")                                                                                              \
-    X(vmclear, "VMCLEAR")                                                                                              \
-    X(vmxon, "VMXON or VMXOFF")                                                                                        \
-    X(invept, "INVEPT")                                                                                                \
-    X(invvpid, "INVVPID")                                                                                              \
-    X(invlpg, "INVLPG or INVPCID")                                                                                     \
-    X(tlb_flush, "dropping a context from the TLB, on top of MOV CR, a VM entry ...")                                  \
-    X(mov_cr, "MOV to a control register")                                                                             \
-    X(event_delivery, "delivery of an event through the IDT")                                                          \
-    X(task_switch, "a task switch, on top of what makes it")                                                           \
-    X(io_port, "IN or OUT")                                                                                            \
+#define CPU_COSTS(X)                                                                                         \
+    X(instruction, "one ordinary instruction")                                                               \
+    X(branch, "a taken or untaken branch instruction")                                                       \
+    X(memory_access, "a memory operand that hits the first-level cache, on top")                             \
+    X(system_instruction, "an intercepted system instruction executed by the model")                         \
+    X(tlb_second_level, "a translation found in the second level of the TLB")                                \
+    X(walk_l1, "a reference of a page walk that the first-level cache holds")                                \
+    X(walk_l2, "a reference of a page walk that the second-level cache holds")                               \
+    X(walk_l3, "a reference of a page walk that the third-level cache holds")                                \
+    X(walk_memory, "a reference of a page walk that no cache holds")                                         \
+    X(vm_entry, "VMLAUNCH or VMRESUME")                                                                      \
+    X(vm_exit, "VM exit")                                                                                    \
+    X(vm_entry_recheck, "checks at the VM entry after a VMWRITE to a control, or VMPTRLD")                   \
+    X(transition_msr, "an MSR that a VM entry or exit loads or saves by a control")                          \
+    X(load_pdptes, "loading four PDPTEs at a VM entry or exit")                                              \
+    X(vmread, "VMREAD")                                                                                      \
+    X(vmwrite, "VMWRITE")                                                                                    \
+    X(vmptrld, "VMPTRLD")                                                                                    \
+    X(vmclear, "VMCLEAR")                                                                                    \
+    X(vmxon, "VMXON or VMXOFF")                                                                              \
+    X(invept, "INVEPT")                                                                                      \
+    X(invvpid, "INVVPID")                                                                                    \
+    X(invlpg, "INVLPG or INVPCID")                                                                           \
+    X(tlb_flush, "dropping a context from the TLB, on top of MOV CR, a VM entry ...")                        \
+    X(mov_cr, "MOV to a control register")                                                                   \
+    X(event_delivery, "delivery of an event through the IDT")                                                \
+    X(task_switch, "a task switch, on top of what makes it")                                                 \
+    X(wbinvd, "WBINVD or INVD: the caches are emptied to memory")                                            \
+    X(io_port, "IN or OUT")                                                                                  \
     X(msr_list_entry, "one entry of an MSR load or store list")
 
 struct cpu_costs {
@@ -96,7 +98,7 @@ struct cpuid_leaf {
 #define CPUID_ANY_SUBLEAF 0xffffffffu
 
 struct cpu_profile {
-    const char *name;        /* as given to --cpu */
+    const char *name; /* as given to --cpu */
     const char *description;
     uint8_t physical_address_bits;
     uint8_t linear_address_bits;
@@ -122,8 +124,8 @@ struct cpu_selection {
     struct cpuid_leaf cpuid[CPU_SELECTION_LEAVES];
 };
 
-/* text: NAME[,-FEATURE...], as given to --cpu; "+FEATURE" is allowed for what the profile has. False: message (of size bytes)
- * says why not. */
+/* text: NAME[,-FEATURE...], as given to --cpu; "+FEATURE" is allowed for what the profile has. False: message
+ * (of size bytes) says why not. */
 bool cpu_profile_select(const char *text, struct cpu_selection *selection, char *message, size_t size);
 /* The index'th feature that can be taken away, null past the end. */
 const char *cpu_feature_name_at(size_t index);

@@ -38,8 +38,8 @@
 /* From Merom to Haswell. */
 #define COSTS_OF_SYSTEM_INSTRUCTIONS                                                                         \
     .system_instruction = ASSUMED(25), .invlpg = ASSUMED(200), .mov_cr = ASSUMED(150),                       \
-    .event_delivery = ASSUMED(300), .io_port = ASSUMED(1000), .vmptrld = ASSUMED(200),                       \
-    .vmclear = ASSUMED(200), .vmxon = ASSUMED(250), .msr_list_entry = ASSUMED(120),                          \
+    .event_delivery = ASSUMED(300), .io_port = ASSUMED(1000), .wbinvd = ASSUMED(100000),                     \
+    .vmptrld = ASSUMED(200), .vmclear = ASSUMED(200), .vmxon = ASSUMED(250), .msr_list_entry = ASSUMED(120), \
     .task_switch = ASSUMED(300), .load_pdptes = ASSUMED(20), .transition_msr = ASSUMED(20)
 /* The manual does not say it: Linux commits 804939ea200d and 3af80fec6e7f tell that from Westmere on a VM
  * entry does not check again what did not change, and that a VMWRITE to a control makes it do so. */

@@ -96,6 +96,7 @@ const struct cpu_profile profile_prescott = {
             .invlpg = ASSUMED(500),
             .mov_cr = {150, NANOBENCHMARK "cr8write 150; the same for the others is assumed"},
             .event_delivery = {768, NANOBENCHMARK "divzero 889, less 121 for its return"},
+            .wbinvd = {100000, "assumed"},
             .io_port = {3209, NANOBENCHMARK "in 3209; the same for OUT is assumed"},
             .msr_list_entry = ASSUMED(250),
         },

@@ -130,6 +130,7 @@ const struct cpu_profile profile_skylake = {
             .mov_cr = {120, "assumed"},
             .event_delivery = {250, "assumed"},
             .io_port = {1000, "assumed"},
+            .wbinvd = {100000, "assumed"},
             .msr_list_entry = {100, "assumed"},
         },
     .cpuid = cpuid,
