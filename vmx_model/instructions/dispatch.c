@@ -76,28 +76,38 @@ static bool mode_valid(const struct cpu_state *state)
     return !cpu_real_mode(state) && !cpu_v86_mode(state) && (!cpu_long_mode(state) || cpu_64bit_mode(state));
 }
 
-/* False: *outcome is the fault or the VM exit. */
-static bool checks_pass(struct vmx *vmx, const struct vmx_instruction *row, const struct insn *insn,
-                        struct cpu_outcome *outcome)
+/* #UD conditions but for those of the encoding in VMX non-root operation that come as VM exits. */
+static bool defined(const struct vmx *vmx, const struct vmx_instruction *row, const struct insn *insn)
 {
-    bool enabled = row->flags & OUTSIDE_VMX ? (vmx->state->cr4 & CR4_VMXE) != 0 : vmx->on;
+    const bool enabled = row->flags & OUTSIDE_VMX ? (vmx->state->cr4 & CR4_VMXE) != 0 : vmx->on;
 
-    *outcome = outcome_fault(VECTOR_UD);
     if (!encoding_valid(row, insn) || !enabled)
         return false;
     if (row->flags & GUEST_ONLY)
         return vmx->non_root;
     if (!mode_valid(vmx->state) && !(vmx->non_root && row->flags & EXITS_IN_ANY_MODE))
         return false;
-    if (row->supported && !row->supported(vmx))
-        return false;
+    return !row->supported || row->supported(vmx);
+}
+
+/* The checks, then the instruction. An outcome is some cache lines: each is made where it is sure to be
+ * wanted. */
+static struct cpu_outcome check_and_execute(struct vmx *vmx, const struct vmx_instruction *row,
+                                            const struct insn *insn)
+{
+    if (!defined(vmx, row, insn))
+        return outcome_fault(VECTOR_UD);
+    if (row->flags & GUEST_ONLY)
+        return row->execute(vmx, insn);
     /* Of those that get here VMREAD and VMWRITE alone may go on, by "VMCS shadowing". */
-    if (vmx_instruction_exits(vmx, insn, &outcome->exit)) {
-        outcome->kind = OUTCOME_VM_EXIT;
-        return false;
+    if (vmx->non_root) {
+        struct vm_exit exit = {0};
+        if (vmx_instruction_exits(vmx, insn, &exit))
+            return outcome_vm_exit(&exit);
     }
-    *outcome = outcome_fault_code(VECTOR_GP, 0);
-    return cpu_cpl(vmx->state) == 0;
+    if (cpu_cpl(vmx->state) != 0)
+        return outcome_fault_code(VECTOR_GP, 0);
+    return row->execute(vmx, insn);
 }
 
 /* How the instruction ended, as TRACE_VMX_INSTRUCTION tells it. */
@@ -125,23 +135,21 @@ static void report(const struct vmx *vmx, const struct vmx_instruction *row,
                                                  .cycles = vmx->account->now});
 }
 
-struct cpu_outcome vmx_execute(struct vmx *vmx, const struct insn *insn)
+static struct cpu_outcome execute_known(struct vmx *vmx, const struct vmx_instruction *row,
+                                        const struct insn *insn)
 {
-    const struct vmx_instruction *row;
-    struct cpu_outcome outcome;
-    uint32_t cost = 0;
-
-    if (insn->id >= sizeof(instructions) / sizeof(instructions[0]) || !instructions[insn->id].execute)
-        return outcome_fault(VECTOR_UD);
-    row = &instructions[insn->id];
-    if (checks_pass(vmx, row, insn, &outcome)) {
-        outcome = row->execute(vmx, insn);
-        if (!row->free && outcome.kind == OUTCOME_DONE)
-            cost = cost_of(vmx, row);
-    }
+    const struct cpu_outcome outcome = check_and_execute(vmx, row, insn);
+    const uint32_t cost = !row->free && outcome.kind == OUTCOME_DONE ? cost_of(vmx, row) : 0;
     cycles_charge(vmx->account, (enum cycle_cause)row->cause, cost);
     /* A VM exit of the guest's instruction, or an EPT violation, is told by the exit's own event. */
     if (outcome.kind != OUTCOME_VM_EXIT && trace_wants(vmx->trace, TRACE_VMX_INSTRUCTION))
         report(vmx, row, &outcome, cost);
     return outcome;
+}
+
+struct cpu_outcome vmx_execute(struct vmx *vmx, const struct insn *insn)
+{
+    if (insn->id >= sizeof(instructions) / sizeof(instructions[0]) || !instructions[insn->id].execute)
+        return outcome_fault(VECTOR_UD);
+    return execute_known(vmx, &instructions[insn->id], insn);
 }
