@@ -53,7 +53,7 @@ bool report_runs(struct store *store, const struct report_filter *filter, const 
 #define COLUMNS                                                                                              \
     ", cpu, memory_bytes / 1048576 AS memory_mib, started, state, outcome, exit_status, cycles, "            \
     "instructions,"                                                                                          \
-    " (SELECT sum(count) FROM vm_exits WHERE run = id) AS vm_exits, digest"
+    " (SELECT coalesce(sum(count), 0) FROM vm_exits WHERE run = id) AS vm_exits, digest"
 #define NARROWED                                                                                             \
     " FROM runs WHERE (?1 IS NULL OR label GLOB ?1) AND (?2 IS NULL OR image GLOB ?2 OR " REPORT_BASE_NAME(  \
         "image") " GLOB ?2) AND (?3 IS NULL OR cpu = ?3) AND (?4 IS NULL OR outcome = ?4) AND (?5 IS NULL "  \

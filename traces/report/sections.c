@@ -17,7 +17,7 @@
     " outcome, exit_status," \
     " coalesce(message, CASE state WHEN 'unfinished' THEN 'no end is recorded: it still runs, or was killed' END) AS message," \
     " cycles, instructions, checked_steps," \
-    " (SELECT sum(count) FROM vm_exits WHERE run = id) AS vm_exits, (SELECT sum(count) FROM vm_entries WHERE run = id) AS vm_entries," \
+    " (SELECT coalesce(sum(count), 0) FROM vm_exits WHERE run = id) AS vm_exits, (SELECT coalesce(sum(count), 0) FROM vm_entries WHERE run = id) AS vm_entries," \
     " (SELECT sum(share_percent) FROM where_cycles_went WHERE run = id AND mode = 'root') AS root_percent," \
     " (SELECT sum(share_percent) FROM where_cycles_went WHERE run = id AND mode = 'non-root') AS non_root_percent," \
     " digest, unknown_events"
