@@ -42,10 +42,10 @@ static void write_physical(const struct phys_mem *mem, uint64_t physical, const 
     }
 }
 
-/* SDM volume 3A, "Linear Address Space": 32 bits wide outside of IA-32e mode. */
-static uint64_t wrap(const struct mmu *mmu, uint64_t linear)
+/* SDM volume 3A, "Linear Address Space": 32 bits wide outside of 64-bit mode. */
+static uint64_t wrap(const struct mmu *mmu, struct mmu_mode mode, uint64_t linear)
 {
-    return mmu->regime.efer & EFER_LMA ? linear : (uint32_t)linear;
+    return mmu->regime.efer & EFER_LMA && !mode.narrow ? linear : (uint32_t)linear;
 }
 
 /* An access split at the page boundary. */
@@ -65,7 +65,7 @@ static enum mmu_status translate_pieces(struct mmu *mmu, uint64_t linear, size_t
     pieces->count = pieces->size[1] ? 2 : 1;
     for (unsigned i = 0; i < pieces->count; i++) {
         struct mmu_translation translation;
-        uint64_t address = wrap(mmu, i ? linear + pieces->size[0] : linear);
+        uint64_t address = wrap(mmu, mode, i ? linear + pieces->size[0] : linear);
         mode.size = (uint8_t)pieces->size[i];
         enum mmu_status status = mmu_translate(mmu, address, access, mode, &translation, fault);
         if (status != MMU_OK)
@@ -129,7 +129,7 @@ enum mmu_status mmu_fetch(struct mmu *mmu, uint64_t linear, void *to, size_t siz
     *got = 0;
     while (*got < size) {
         struct mmu_translation translation;
-        uint64_t address = wrap(mmu, linear + *got);
+        uint64_t address = wrap(mmu, mode, linear + *got);
         size_t room = PAGE_BYTES - (size_t)(address & (PAGE_BYTES - 1));
         size_t piece = size - *got < room ? size - *got : room;
         enum mmu_status status = mmu_translate(mmu, address, MMU_FETCH, mode, &translation, fault);

@@ -35,6 +35,7 @@ enum mmu_access { MMU_READ, MMU_WRITE, MMU_FETCH };
 struct mmu_mode {
     bool user;         /* CPL 3, and not an implicit supervisor access (IDT, GDT, LDT, TSS) */
     bool smap_ignored; /* explicit supervisor access with RFLAGS.AC = 1: user pages may be read and written */
+    bool narrow;       /* compatibility mode: linear addresses wrap at 4 GiB though EFER.LMA is 1 */
     uint8_t size;      /* bytes accessed, cut to the page; 0: one. Sub-page write permissions look at it */
 };
 

@@ -90,7 +90,9 @@ struct core {
     bool stepping;       /* one checked instruction is under way in the library */
     bool step_begun;     /* the library has been sent to it: it asks between blocks before it too */
     uint64_t step_rip;   /* its RIP */
-    bool step_repeats;   /* it has a REP prefix: one iteration of it is run */
+    bool step_repeats;   /* it is a repeated string instruction: one iteration of it is run */
+    uint8_t step_bytes, step_count_bits; /* its length; how wide its count is */
+    bool step_goes_on;                   /* iterations of it are left */
     bool step_branches;  /* it is a near branch: */
     uint64_t step_gpr[GPR_COUNT]; /* what it finds in the registers */
     uint64_t watch_hits; /* data breakpoints that it hits */

@@ -67,7 +67,8 @@ static uint32_t cost_of(const struct core *core, const cs_insn *insn)
  * to meet. */
 static size_t bytes_across_pages(struct core *core, uint64_t pc, uint8_t *to)
 {
-    const struct mmu_mode mode = {.user = (core->env->hflags & LIB_HF_CPL) == 3};
+    const struct mmu_mode mode = {.user = (core->env->hflags & LIB_HF_CPL) == 3,
+                                  .narrow = !(core->env->hflags & LIB_HF_CS64)};
     struct mmu_fault fault;
     size_t got = 0;
     if (mmu_fetch(core->config.mmu, pc, to, LONGEST_INSTRUCTION, mode, &got, &fault) != MMU_OK)

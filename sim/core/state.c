@@ -41,7 +41,7 @@ void core_import(struct core *core)
     for (int i = SEG_ES; i <= SEG_GS; i++)
         import_segment(&s->seg[i], &env->seg[i]);
     bool nothing_ran = *core->config.instructions == core->exported_instructions && env->rip == core->exported_rip;
-    if (nothing_ran && core->exported_rf)
+    if ((nothing_ran && core->exported_rf) || core->step_goes_on)
         s->rflags |= RFLAGS_RF;
     s->interruptibility_state &= ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
     if (env->hflags & LIB_HF_INHIBIT_INTERRUPTS)
@@ -57,6 +57,7 @@ static void export_flags(struct core *core, uint64_t rflags)
     /* RF means something only to the breakpoints of the model; in the library it would stick and split blocks. */
     env->rflags = (rflags & ~(RFLAGS_ARITHMETIC | RFLAGS_DF | RFLAGS_RF)) | RFLAGS_FIXED1;
     core->exported_rf = (rflags & RFLAGS_RF) != 0;
+    core->step_goes_on = false;
 }
 
 static void export_hidden_flags(struct core *core)

@@ -68,8 +68,9 @@ static void run_one(struct core *core, const cs_insn *insn, uint64_t watch_hits)
         simd_begin(core);
     core->step_rflags = core->config.state->rflags;
     core->step_branches = insn && guard_branches(insn);
-    const uint8_t prefix = insn ? insn->detail->x86.prefix[0] : 0;
-    core->step_repeats = prefix == X86_PREFIX_REP || prefix == X86_PREFIX_REPNE;
+    core->step_repeats = insn && step_repeats(insn);
+    core->step_bytes = insn ? (uint8_t)insn->size : 0;
+    core->step_count_bits = insn ? (uint8_t)(insn->detail->x86.addr_size * 8) : 0;
     memcpy(core->step_gpr, core->config.state->gpr, sizeof core->step_gpr);
     core->stepping = true;
     core->step_begun = false;
@@ -84,7 +85,8 @@ static enum mmu_status translate_piece(struct core *core, const struct step_piec
                                        struct mmu_fault *fault)
 {
     const struct cpu_state *s = core->config.state;
-    const struct mmu_mode mode = {.user = cpu_cpl(s) == 3, .smap_ignored = (s->rflags & RFLAGS_AC) != 0};
+    const struct mmu_mode mode = {
+        .user = cpu_cpl(s) == 3, .narrow = !cpu_64bit_mode(s), .smap_ignored = (s->rflags & RFLAGS_AC) != 0};
     uint64_t last = piece->linear + piece->size - 1;
     struct mmu_translation translation;
     enum mmu_status status =
@@ -114,7 +116,7 @@ static cs_insn *decode(struct core *core, const uint8_t *bytes, size_t got)
 static enum mmu_status decode_at_rip(struct core *core, cs_insn **insn, struct mmu_fault *fault)
 {
     const struct cpu_state *s = core->config.state;
-    const struct mmu_mode mode = {.user = cpu_cpl(s) == 3};
+    const struct mmu_mode mode = {.user = cpu_cpl(s) == 3, .narrow = !cpu_64bit_mode(s)};
     uint8_t bytes[15];
     size_t got = 0;
     uint64_t linear = cpu_64bit_mode(s) ? s->rip : (uint32_t)(s->rip + s->seg[SEG_CS].base);
@@ -250,6 +252,25 @@ static cs_insn *look_again(struct core *core)
         bytes[got] = *phys_ram(core->config.mem, physical, 1);
     }
     return got ? decode(core, bytes, got) : NULL;
+}
+
+void step_note_repetition(struct core *core)
+{
+    struct cpu_state *s = core->config.state;
+    const struct core_block *block = &core->blocks[*core->current_block];
+    uint64_t linear = s->rip + s->seg[SEG_CS].base;
+    if (!cpu_64bit_mode(s))
+        linear = (uint32_t)linear;
+    if (block->substituted || !block->instructions ||
+        block->pc + block->offset[block->instructions - 1] != linear)
+        return;
+    const cs_insn *insn = look_again(core);
+    if (!insn || !step_repeats(insn))
+        return;
+    if (step_iterations_left(insn, s->gpr[GPR_RCX]))
+        s->rflags |= RFLAGS_RF;
+    else
+        s->rip += insn->size;
 }
 
 /* The library reads before it writes; a processor asks for the right to write at once: SDM volume 3A,

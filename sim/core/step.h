@@ -29,6 +29,11 @@ struct step_access {
 unsigned step_accesses(const struct cpu_state *state, const cs_insn *insn,
                        struct step_access accesses[STEP_ACCESSES]);
 
+/* A string instruction, other than INS and OUTS, with a prefix that repeats it? */
+bool step_repeats(const cs_insn *insn);
+/* Are iterations left, by its count? */
+bool step_iterations_left(const cs_insn *insn, uint64_t rcx);
+
 /* The same as linear memory. */
 struct step_piece {
     uint64_t linear;
@@ -74,5 +79,8 @@ void step_fault_of_read(struct core *core);
  * unmasked exception of SSE? Asked between blocks. What it did is then undone, and its fault is raised. */
 bool step_failed(struct core *core);
 bool step_undo(struct core *core);
+/* If the block that ran last ended inside a repeated string instruction, puts RIP and RFLAGS.RF of the state
+ * as a processor has them there. The state is imported. */
+void step_note_repetition(struct core *core);
 
 #endif

@@ -42,6 +42,10 @@ uint64_t step_code_breakpoints(const struct cpu_state *s)
     unsigned kind;
     if (s->rflags & RFLAGS_RF || !(s->dr7 & 0xff))
         return 0;
+    /* SDM volume 3B, "Instruction-Breakpoint Exception Condition": behind MOV SS and POP SS suppressed as by
+     * RF */
+    if (s->interruptibility_state & BLOCKING_BY_MOV_SS)
+        return 0;
     if (!cpu_64bit_mode(s))
         linear = (uint32_t)linear;
     for (unsigned n = 0; n < BREAKPOINTS; n++)

@@ -7,6 +7,8 @@
 #include "sim/core/guard.h"
 #include "sim/core/step.h"
 
+enum { REX_W = 8 };
+
 static unsigned gpr_of(x86_reg reg)
 {
     switch (reg) {
@@ -56,9 +58,11 @@ static bool is_stack_register(x86_reg reg)
     return gpr == GPR_RSP || gpr == GPR_RBP;
 }
 
-static enum cpu_segment_index segment_of(const x86_op_mem *mem)
+/* SDM volume 2A, "Instruction Prefixes": in 64-bit mode overrides with CS, DS, ES and SS are ignored. */
+static enum cpu_segment_index segment_of(const struct cpu_state *s, const x86_op_mem *mem)
 {
-    switch (mem->segment) {
+    const bool ignored = cpu_64bit_mode(s) && mem->segment != X86_REG_FS && mem->segment != X86_REG_GS;
+    switch (ignored ? X86_REG_INVALID : mem->segment) {
     case X86_REG_ES:
         return SEG_ES;
     case X86_REG_CS:
@@ -84,7 +88,8 @@ static unsigned stack_bits(const struct cpu_state *s)
     return s->seg[SEG_SS].access_rights & AR_DB ? 32 : 16;
 }
 
-/* Bytes of a state in memory, by the operand size: SDM volume 1, "x87 FPU State Image". */
+/* Bytes of a state in memory or of a far pointer, by the operand size: SDM volume 1, "x87 FPU State Image".
+ */
 static unsigned state_bytes(const struct cpu_state *s, const cs_insn *insn)
 {
     bool wide = (cpu_code_bits(s) != 16) != (insn->detail->x86.prefix[2] == X86_PREFIX_OPSIZE);
@@ -102,6 +107,12 @@ static unsigned state_bytes(const struct cpu_state *s, const cs_insn *insn)
         return wide ? 28 : 14;
     case X86_INS_BOUND:
         return wide ? 8 : 4;
+    case X86_INS_LDS:
+    case X86_INS_LES:
+    case X86_INS_LSS:
+    case X86_INS_LFS:
+    case X86_INS_LGS:
+        return insn->detail->x86.rex & REX_W ? 10 : wide ? 6 : 4;
     default:
         return 0;
     }
@@ -120,6 +131,12 @@ static bool stores(const cs_x86 *x86, const cs_insn *insn, int operand)
         return true;
     return operand == 0 && x86->op_count > 1 && x86->operands[1].type == X86_OP_REG &&
            vector_register(x86->operands[1].reg);
+}
+
+/* SDM volume 2A, "CMPXCHG": the operand is written whatever the comparison says. */
+static bool compares_and_exchanges(const cs_insn *insn)
+{
+    return insn->id == X86_INS_CMPXCHG || insn->id == X86_INS_CMPXCHG8B || insn->id == X86_INS_CMPXCHG16B;
 }
 
 static x86_reg override_of(const cs_insn *insn)
@@ -163,7 +180,7 @@ static struct step_access operand_access(const struct cpu_state *s, const cs_ins
     offset += bit_displacement(s, insn);
     unsigned bits = x86->addr_size ? x86->addr_size * 8u : cpu_code_bits(s);
     unsigned size = state_bytes(s, insn);
-    struct step_access access = {.segment = segment_of(mem),
+    struct step_access access = {.segment = segment_of(s, mem),
                                  .offset = low_bits(offset, bits),
                                  .size = size ? size : x86->operands[operand].size,
                                  .read = (x86->operands[operand].access & CS_AC_READ) != 0,
@@ -173,6 +190,8 @@ static struct step_access operand_access(const struct cpu_state *s, const cs_ins
         access.read = false;
         access.write = true;
     }
+    if (compares_and_exchanges(insn))
+        access.read = access.write = true;
     return access;
 }
 
@@ -186,7 +205,7 @@ static bool implied_access(const struct cpu_state *s, const cs_insn *insn, struc
         return false;
     uint64_t offset = xlat ? s->gpr[GPR_RBX] + (uint8_t)s->gpr[GPR_RAX] : s->gpr[GPR_RDI];
     const x86_op_mem mem = {.segment = override_of(insn)};
-    *access = (struct step_access){.segment = segment_of(&mem),
+    *access = (struct step_access){.segment = segment_of(s, &mem),
                                    .offset = low_bits(offset, x86->addr_size * 8u),
                                    .size = xlat                           ? 1
                                            : insn->id == X86_INS_MASKMOVQ ? 8
@@ -287,12 +306,20 @@ static bool string_instruction(const cs_insn *insn)
     return (opcode >= 0xa4 && opcode <= 0xa7) || (opcode >= 0xaa && opcode <= 0xaf);
 }
 
+bool step_repeats(const cs_insn *insn)
+{
+    const uint8_t prefix = insn->detail->x86.prefix[0];
+    return string_instruction(insn) && (prefix == X86_PREFIX_REP || prefix == X86_PREFIX_REPNE);
+}
+
+bool step_iterations_left(const cs_insn *insn, uint64_t rcx)
+{
+    return low_bits(rcx, insn->detail->x86.addr_size * 8u) != 0;
+}
+
 static bool repeats_zero_times(const struct cpu_state *s, const cs_insn *insn)
 {
-    uint8_t prefix = insn->detail->x86.prefix[0];
-    unsigned bits = insn->detail->x86.addr_size * 8u;
-    return string_instruction(insn) && (prefix == X86_PREFIX_REP || prefix == X86_PREFIX_REPNE) &&
-           low_bits(s->gpr[GPR_RCX], bits) == 0;
+    return step_repeats(insn) && !step_iterations_left(insn, s->gpr[GPR_RCX]);
 }
 
 static bool real(const struct step_access *a)
@@ -331,7 +358,8 @@ bool step_call_target(const struct core *core, const cs_insn *insn, uint64_t *ta
     const struct cpu_state *s = core->config.state;
     const cs_x86_op *op = &insn->detail->x86.operands[0];
     const unsigned bytes = pushed_bytes(s, insn);
-    const struct mmu_mode mode = {.user = cpu_cpl(s) == 3, .smap_ignored = (s->rflags & RFLAGS_AC) != 0};
+    const struct mmu_mode mode = {
+        .user = cpu_cpl(s) == 3, .narrow = !cpu_64bit_mode(s), .smap_ignored = (s->rflags & RFLAGS_AC) != 0};
     struct cpu_outcome outcome;
     struct mmu_fault fault;
     int32_t distance = 0;
@@ -342,8 +370,8 @@ bool step_call_target(const struct core *core, const cs_insn *insn, uint64_t *ta
         *target = register_value(s, op->reg, 0);
         break;
     case X86_OP_MEM:
-        if (!seg_linear_address(s, segment_of(&op->mem), operand_access(s, insn, 0).offset, bytes, MMU_READ,
-                                &linear, &outcome) ||
+        if (!seg_linear_address(s, segment_of(s, &op->mem), operand_access(s, insn, 0).offset, bytes,
+                                MMU_READ, &linear, &outcome) ||
             mmu_read(core->config.mmu, linear, target, bytes, mode, &fault) != MMU_OK)
             return false;
         break;

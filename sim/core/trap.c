@@ -31,6 +31,7 @@ static bool deliver_exception(struct core *core, unsigned vector)
         event.error_code = (uint32_t)core->traps->error_code;
     if (vector == VECTOR_DB) {
         struct cpu_state *s = core->config.state;
+        step_note_repetition(core); /* RFLAGS.TF: it comes between iterations too */
         event.debug_conditions = DR6_BS | core->watch_hits | (s->pending_debug_exceptions & DR6_BREAKPOINTS);
         s->pending_debug_exceptions = 0;
     }
@@ -43,7 +44,7 @@ static bool run_model_instruction(struct core *core, const struct insn *insn);
 static bool run_instruction_at_rip(struct core *core)
 {
     const struct cpu_state *s = core->config.state;
-    struct mmu_mode mode = {.user = cpu_cpl(s) == 3};
+    struct mmu_mode mode = {.user = cpu_cpl(s) == 3, .narrow = !cpu_64bit_mode(s)};
     uint8_t bytes[15];
     size_t got = 0;
     struct mmu_fault fault;
@@ -73,7 +74,7 @@ static bool run_model_instruction(struct core *core, const struct insn *insn)
 static uint8_t length_at_rip(struct core *core)
 {
     const struct cpu_state *s = core->config.state;
-    const struct mmu_mode mode = {.user = cpu_cpl(s) == 3};
+    const struct mmu_mode mode = {.user = cpu_cpl(s) == 3, .narrow = !cpu_64bit_mode(s)};
     uint8_t bytes[15];
     const uint8_t *code = bytes;
     size_t got = 0;
@@ -178,15 +179,19 @@ void core_on_trap(uc_engine *uc, uint32_t number, void *opaque)
     resume(core, dispatch(core, number));
 }
 
-/* SDM volume 3C, "Saving RIP, RSP, RFLAGS, and SSP" and volume 3A, "RFLAGS": what comes between two
- * iterations finds RF set. */
-static void tell_of_step(struct core *core)
+/* SDM volume 3C, "Saving RIP, RSP, RFLAGS, and SSP" and volume 3A, "System Flags and Fields in the EFLAGS
+ * Register": what comes between two iterations finds RF set. The library goes back to the instruction after
+ * its last iteration too, and only then sees that the count is 0. */
+static void end_iteration(struct core *core)
 {
-    struct cpu_state *s = core->config.state;
-    if (core->step_repeats && s->rip == core->step_rip)
-        s->rflags |= RFLAGS_RF;
-    if (step_each(core))
-        core->config.single_step.done(core->config.single_step.opaque);
+    struct lib_state *env = core->env;
+    if (!core->step_repeats || env->rip != core->step_rip)
+        return;
+    const uint64_t count = env->gpr[GPR_RCX];
+    core->step_goes_on =
+        (core->step_count_bits < 64 ? count & ((1ull << core->step_count_bits) - 1) : count) != 0;
+    if (!core->step_goes_on)
+        env->rip += core->step_bytes;
 }
 
 /* The checked instruction completed: a data breakpoint that it hit is a trap after it. */
@@ -203,6 +208,7 @@ static bool step_done(struct core *core)
     }
     if (core->code_buffer_full)
         core_empty_code_buffer(core); /* each way out of here makes the library forget which block ran last */
+    end_iteration(core);
     bool told = step_each(core) || core->poll_soon;
     if (!core->watch_hits && !told) {
         core->env->hflags |= step_flags(core);
@@ -211,8 +217,8 @@ static bool step_done(struct core *core)
     core_sync_time(core);
     core_import(core);
     core->poll_soon = core->poll_soon || told;
-    if (told)
-        tell_of_step(core);
+    if (step_each(core))
+        core->config.single_step.done(core->config.single_step.opaque);
     uint64_t hits = core->watch_hits;
     core->watch_hits = 0;
     if (!hits) {
@@ -269,6 +275,7 @@ bool core_between_blocks(struct core *core)
         return true;
     }
     core_import(core);
+    step_note_repetition(core);
     core->poll_soon = true;
     resume(core, true);
     return true;

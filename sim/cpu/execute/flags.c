@@ -48,7 +48,9 @@ static unsigned stack_bits(const struct cpu_state *state)
 
 static struct mmu_mode stack_mode(const struct cpu_state *state)
 {
-    return (struct mmu_mode){.user = cpu_cpl(state) == 3, .smap_ignored = (state->rflags & RFLAGS_AC) != 0};
+    return (struct mmu_mode){.user = cpu_cpl(state) == 3,
+                             .narrow = !cpu_64bit_mode(state),
+                             .smap_ignored = (state->rflags & RFLAGS_AC) != 0};
 }
 
 struct cpu_outcome execute_pushf(struct cpu *cpu, const struct insn *insn)

@@ -98,7 +98,9 @@ static bool string_address(struct cpu *cpu, const struct insn *insn, enum mmu_ac
 
 static struct mmu_mode access_mode(const struct cpu_state *state)
 {
-    return (struct mmu_mode){.user = cpu_cpl(state) == 3, .smap_ignored = (state->rflags & RFLAGS_AC) != 0};
+    return (struct mmu_mode){.user = cpu_cpl(state) == 3,
+                             .narrow = !cpu_64bit_mode(state),
+                             .smap_ignored = (state->rflags & RFLAGS_AC) != 0};
 }
 
 /* Moves the index by DF; of a repeated instruction counts one iteration, and stays at it while some are left,

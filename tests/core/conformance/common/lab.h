@@ -78,6 +78,12 @@ void lab_set_gate(unsigned vector, unsigned selector, unsigned long offset, unsi
  * = 1. */
 void lab_user_pages(void);
 
+/* Code of a test's own, in assembly; INT 20H follows it. Further labels: LAB_LABEL. */
+#define LAB_CODE(name, text)                                                                                 \
+    LAB_LABEL(name);                                                                                         \
+    __asm__(".pushsection .text\n" #name ":\n\t" text "\n\tint $0x20\n\t.popsection")
+#define LAB_LABEL(name) extern const uint8_t name[] __asm__(#name)
+
 /* The state that code starts with, and that it was in when an event came. */
 struct lab_state {
     unsigned long ax, cx, dx, bx, sp, bp, si, di;
