@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sim/cpu/pmu/pmu.h"
 #include "tlb/mmu.h"
 #include "vmx_model/vmx.h"
 #include "vtsim/cpu_state.h"
@@ -41,6 +42,8 @@ struct cpu_bus {
     /* IA32_APIC_BASE, x2APIC MSRs 800H..8FFH and IA32_TSC_DEADLINE. False: #GP. */
     bool (*apic_read_msr)(void *opaque, uint32_t index, uint64_t *value);
     bool (*apic_write_msr)(void *opaque, uint32_t index, uint64_t value);
+    /* A performance counter overflowed: LVT performance counter register. */
+    void (*performance_interrupt)(void *opaque);
     /* The next cycle at which a device does something by itself; UINT64_MAX: never. */
     uint64_t (*next_deadline)(void *opaque);
     /* Let devices act up to the given cycle. */
@@ -77,6 +80,7 @@ struct cpu {
     struct fpu_state fpu_state;
     uint64_t random_state;            /* RDRAND and RDSEED: seeded, never the host's */
     uint64_t misc_msr[CPU_MISC_MSRS]; /* values of plainly stored MSRs, see msr.h */
+    struct pmu pmu;     /* performance counters */
     uint8_t processor;  /* 0: the bootstrap processor; also its APIC ID */
     uint8_t processors; /* in the package; 0 is as 1 */
 };

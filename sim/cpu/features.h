@@ -58,6 +58,7 @@ enum cpuid_register { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX };
     X(SSBD, 7, EDX, 31)                                                                                      \
     X(PKU, 7, ECX, 3)                                                                                        \
     X(PKS, 7, ECX, 31)                                                                                       \
+    X(PERFMON_2, 0xa, EAX, 1) /* of the version number: there are none but 0 and 2 */                        \
     X(XSAVEOPT, 0xd, EAX, 0)                                                                                 \
     X(XSAVEC, 0xd, EAX, 1)                                                                                   \
     X(XGETBV_1, 0xd, EAX, 2)                                                                                 \

@@ -118,6 +118,8 @@ static const struct msr_row rows[] = {
     SPECIAL(0x48, 0x48, "IA32_SPEC_CTRL", FEATURE_IBRS, msr_read_spec_ctrl, msr_write_spec_ctrl),
     SPECIAL(0x49, 0x49, "IA32_PRED_CMD", FEATURE_IBRS, NULL, msr_write_command),
     STORED(0x8b, "IA32_BIOS_SIGN_ID", MSR_ALWAYS, 0, NULL),
+    SPECIAL(MSR_PMC0, MSR_PMC0 + PMU_GENERAL - 1, "IA32_PMC0", FEATURE_PERFMON_2, pmu_read_msr,
+            pmu_write_msr),
     STORED(0xe1, "IA32_UMWAIT_CONTROL", FEATURE_WAITPKG, UPPER_HALF | 2, no_reserved_bits),
     CONSTANT(MSR_MTRRCAP, "IA32_MTRRCAP", FEATURE_MTRR, 0x508), /* WC, fixed ranges, eight variable ranges */
     CONSTANT(0x10a, "IA32_ARCH_CAPABILITIES", FEATURE_ARCH_CAPABILITIES, ARCH_CAPABILITIES),
@@ -127,6 +129,8 @@ static const struct msr_row rows[] = {
     STATE(0x176, "IA32_SYSENTER_EIP", FEATURE_SEP, sysenter_eip, 0, canonical),
     CONSTANT(0x179, "IA32_MCG_CAP", FEATURE_MCA, 0), /* no banks, no IA32_MCG_CTL */
     STORED(0x17a, "IA32_MCG_STATUS", FEATURE_MCA, ~7ull, no_reserved_bits),
+    SPECIAL(MSR_PERFEVTSEL0, MSR_PERFEVTSEL0 + PMU_GENERAL - 1, "IA32_PERFEVTSEL0", FEATURE_PERFMON_2,
+            pmu_read_msr, pmu_write_msr),
     /* One performance state: the ratio of 3 GHz to a bus clock of 100 MHz (assumed). Requests change nothing.
      */
     CONSTANT(0x198, "IA32_PERF_STATUS", FEATURE_EIST, 30 << 8),
@@ -156,6 +160,16 @@ static const struct msr_row rows[] = {
     MTRR_FIXED(0x26f, "IA32_MTRR_FIX4K_F8000"),
     STATE(MSR_PAT, "IA32_PAT", FEATURE_PAT, pat, 0, pat_valid),
     STORED(MSR_MTRR_DEF_TYPE, "IA32_MTRR_DEF_TYPE", FEATURE_MTRR, ~0xcffull, mtrr_def_type_valid),
+    SPECIAL(MSR_FIXED_CTR0, MSR_FIXED_CTR0 + PMU_FIXED - 1, "IA32_FIXED_CTR0", FEATURE_PERFMON_2,
+            pmu_read_msr, pmu_write_msr),
+    SPECIAL(MSR_FIXED_CTR_CTRL, MSR_FIXED_CTR_CTRL, "IA32_FIXED_CTR_CTRL", FEATURE_PERFMON_2, pmu_read_msr,
+            pmu_write_msr),
+    SPECIAL(MSR_PERF_GLOBAL_STATUS, MSR_PERF_GLOBAL_STATUS, "IA32_PERF_GLOBAL_STATUS", FEATURE_PERFMON_2,
+            pmu_read_msr, pmu_write_msr),
+    SPECIAL(MSR_PERF_GLOBAL_CTRL, MSR_PERF_GLOBAL_CTRL, "IA32_PERF_GLOBAL_CTRL", FEATURE_PERFMON_2,
+            pmu_read_msr, pmu_write_msr),
+    SPECIAL(MSR_PERF_GLOBAL_OVF_CTRL, MSR_PERF_GLOBAL_OVF_CTRL, "IA32_PERF_GLOBAL_OVF_CTRL",
+            FEATURE_PERFMON_2, pmu_read_msr, pmu_write_msr),
     SPECIAL(MSR_VMX_FIRST, MSR_VMX_LAST, "IA32_VMX_BASIC", FEATURE_VMX, msr_read_vmx_capability, NULL),
     SPECIAL(MSR_U_CET, MSR_U_CET, "IA32_U_CET", FEATURE_SHADOW_STACK, msr_read_cet, msr_write_cet),
     SPECIAL(MSR_S_CET, MSR_S_CET, "IA32_S_CET", FEATURE_SHADOW_STACK, msr_read_cet, msr_write_cet),
@@ -255,4 +269,8 @@ void msr_reset(struct cpu *cpu)
         msr->misc_enable |= MISC_ENABLE_EIST;
     if (cpu_has_feature(cpu->profile, FEATURE_MONITOR))
         msr->misc_enable |= MISC_ENABLE_MONITOR;
+    if (cpu_has_feature(cpu->profile, FEATURE_PERFMON_2))
+        msr->misc_enable |= MISC_ENABLE_PERFORMANCE_MONITORING;
+    /* Same table: general-purpose counters start enabled here; each has its own switch too. */
+    msr->perf_global_ctrl = (1ull << pmu_general_counters(cpu->profile)) - 1;
 }

@@ -117,9 +117,9 @@ bool msr_read_misc_enable(struct cpu *cpu, uint32_t index, uint64_t *value)
     return true;
 }
 
-/* SDM volume 4, IA32_MISC_ENABLE. The "unavailable" bits are read-only; bits of features that are not there
- * are reserved. Thermal control, SpeedStep and xTPR messages are kept and change nothing: the processor never
- * gets hot, has one performance state and no system bus. */
+/* SDM volume 4, IA32_MISC_ENABLE. The "unavailable" bits and "performance monitoring available" are
+ * read-only; bits of features that are not there are reserved. Thermal control, SpeedStep and xTPR messages
+ * are kept and change nothing: the processor never gets hot, has one performance state and no system bus. */
 bool msr_write_misc_enable(struct cpu *cpu, uint32_t index, uint64_t value)
 {
     static const struct {
@@ -131,7 +131,9 @@ bool msr_write_misc_enable(struct cpu *cpu, uint32_t index, uint64_t value)
         {MISC_ENABLE_XTPR_DISABLE, FEATURE_XTPR},
         {MISC_ENABLE_XD_DISABLE, FEATURE_NX},
     };
-    const uint64_t read_only = MISC_ENABLE_BTS_UNAVAILABLE | MISC_ENABLE_PEBS_UNAVAILABLE;
+    const uint64_t read_only =
+        MISC_ENABLE_BTS_UNAVAILABLE | MISC_ENABLE_PEBS_UNAVAILABLE |
+        (cpu_has_feature(cpu->profile, FEATURE_PERFMON_2) ? MISC_ENABLE_PERFORMANCE_MONITORING : 0);
     uint64_t allowed =
         MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_THERMAL_CONTROL | MISC_ENABLE_LIMIT_CPUID | read_only;
 

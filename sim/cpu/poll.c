@@ -155,7 +155,9 @@ enum cpu_status cpu_take_due_events(struct cpu *cpu)
 enum cpu_status cpu_poll(struct cpu *cpu)
 {
     cpu->bus->advance(cpu->bus->opaque, cpu->account.now);
-    return cpu_take_due_events(cpu);
+    if (cpu->pmu.watched)
+        pmu_bring_up_to_date(cpu);
+    return cpu_follow_counters(cpu, cpu_take_due_events(cpu));
 }
 
 uint64_t cpu_next_deadline(const struct cpu *cpu)
@@ -169,8 +171,9 @@ uint64_t cpu_next_deadline(const struct cpu *cpu)
         virtual_interrupt_due(&cpu->state))
         return cpu->account.now;
     const uint64_t platform = cpu->bus->next_deadline(cpu->bus->opaque);
-    const uint64_t guest = vmx_next_deadline(&cpu->vmx);
-    return platform < guest ? platform : guest;
+    const uint64_t guest = vmx_next_deadline(&cpu->vmx), counters = pmu_next_deadline(cpu);
+    const uint64_t next = platform < guest ? platform : guest;
+    return next < counters ? next : counters;
 }
 
 bool cpu_wants_interrupt_window(const struct cpu *cpu)

@@ -340,8 +340,8 @@ static bool single_steps(const struct cpu *cpu, const struct insn *insn, bool br
     return !branches_only || cpu->state.rip != next; /* SDM "Single-Stepping on Branches" */
 }
 
-/* What MOV SS or POP SS held back comes with the trap of the instruction after it: SDM volume 3A, "Masking Exceptions and
- * Interrupts When Switching Stacks". */
+/* What MOV SS or POP SS held back comes with the trap of the instruction after it: SDM volume 3A, "Masking
+ * Exceptions and Interrupts When Switching Stacks". */
 static uint64_t take_pending_breakpoints(struct cpu_state *state)
 {
     const uint64_t pending = state->pending_debug_exceptions;
@@ -360,13 +360,26 @@ static bool hold_debug_trap(struct cpu *cpu, uint64_t conditions)
     return true;
 }
 
-enum cpu_status cpu_instruction(struct cpu *cpu, const struct insn *insn)
+/* What the performance counters have to know of an instruction that is over: faults, VM exits and iterations
+ * of a repeated INS or OUTS retire nothing. */
+static void note_retirement(struct cpu *cpu, const struct insn *insn, const struct cpu_outcome *outcome)
+{
+    const bool faulted = outcome->kind == OUTCOME_EVENT && outcome->event.type == EVENT_HARDWARE_EXCEPTION;
+    if (faulted || outcome->kind == OUTCOME_VM_EXIT ||
+        stays_at_repeated(insn, outcome->kind == OUTCOME_JUMPED))
+        cpu->pmu.not_retired++;
+    cpu->pmu.executing = false;
+}
+
+static enum cpu_status execute_and_settle(struct cpu *cpu, const struct insn *insn)
 {
     const bool trap_flag = (cpu->state.rflags & RFLAGS_TF) != 0;
     const bool branches_only = (cpu->state.msr.debugctl & DEBUGCTL_BTF) != 0;
     const uint64_t next = cpu->state.rip + insn->length;
     const bool unblocks = iret_would_unblock(cpu, insn);
+    cpu->pmu.executing = true;
     const struct cpu_outcome outcome = cpu_execute(cpu, insn);
+    note_retirement(cpu, insn, &outcome);
     const enum cpu_status status = settle(cpu, &outcome, insn, unblocks);
     const bool switched = outcome.kind == OUTCOME_TASK_SWITCHED;
     const bool completed = switched || outcome.kind == OUTCOME_DONE || outcome.kind == OUTCOME_JUMPED;
@@ -381,6 +394,19 @@ enum cpu_status cpu_instruction(struct cpu *cpu, const struct insn *insn)
     return conditions ? debug_trap(cpu, conditions) : status;
 }
 
+enum cpu_status cpu_follow_counters(struct cpu *cpu, enum cpu_status status)
+{
+    pmu_follow(cpu);
+    if (!cpu->pmu.unmodelled || (status != CPU_RUN && status != CPU_HALTED))
+        return status;
+    return stop(cpu, CPU_UNSUPPORTED, cpu->pmu.unmodelled);
+}
+
+enum cpu_status cpu_instruction(struct cpu *cpu, const struct insn *insn)
+{
+    return cpu_follow_counters(cpu, execute_and_settle(cpu, insn));
+}
+
 enum cpu_status cpu_exception(struct cpu *cpu, const struct cpu_event *event)
 {
     const struct cpu_outcome outcome = {.kind = OUTCOME_EVENT, .event = *event};
@@ -393,7 +419,7 @@ enum cpu_status cpu_exception(struct cpu *cpu, const struct cpu_event *event)
             &cpu->vmx); /* the instruction completed; breakpoints on execution come without BS */
     if (event->vector == VECTOR_DB && hold_debug_trap(cpu, event->debug_conditions))
         return cpu_ready(cpu);
-    return cpu_settle(cpu, &outcome, NULL);
+    return cpu_follow_counters(cpu, cpu_settle(cpu, &outcome, NULL));
 }
 
 void cpu_stepped(struct cpu *cpu)
@@ -404,5 +430,5 @@ void cpu_stepped(struct cpu *cpu)
 enum cpu_status cpu_memory_fault(struct cpu *cpu, enum mmu_status status, const struct mmu_fault *fault)
 {
     const struct cpu_outcome outcome = mmu_fault_outcome(status, fault);
-    return cpu_settle(cpu, &outcome, NULL);
+    return cpu_follow_counters(cpu, cpu_settle(cpu, &outcome, NULL));
 }

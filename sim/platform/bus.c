@@ -96,6 +96,16 @@ static bool apic_write_msr(void *opaque, uint32_t index, uint64_t value)
     return platform_apic_write_msr(p, index, value);
 }
 
+/* SDM volume 3A, "Local Vector Table": handling the counters' interrupt sets the entry's mask. */
+static void performance_interrupt(void *opaque)
+{
+    struct platform *p = opaque;
+    platform_changed(p);
+    lapic_fire_lvt(platform_lapic(p), LAPIC_LVT_PERFORMANCE);
+    *lapic_lvt(platform_lapic(p), LAPIC_LVT_PERFORMANCE) |= LVT_MASKED;
+    platform_note_lapic(p);
+}
+
 static uint64_t next_deadline(void *opaque)
 {
     return answers(opaque)->deadline;
@@ -123,6 +133,7 @@ void platform_bus(struct platform *p, struct cpu_bus *bus)
         .write_cr8 = write_cr8,
         .apic_read_msr = apic_read_msr,
         .apic_write_msr = apic_write_msr,
+        .performance_interrupt = performance_interrupt,
         .next_deadline = next_deadline,
         .advance = advance,
         .opaque = p,

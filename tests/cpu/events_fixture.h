@@ -64,7 +64,7 @@ struct machine {
     bool interrupt, nmi;
     uint8_t signals, sipi_vector; /* CPU_SIGNAL_* */
     uint8_t interrupt_vector;
-    unsigned interrupts_acknowledged, nmis_acknowledged;
+    unsigned interrupts_acknowledged, nmis_acknowledged, performance_interrupts;
     uint64_t advanced_to, deadline;
     uint32_t events_seen[TRACE_KIND_COUNT];
     struct trace trace;
@@ -197,6 +197,10 @@ static bool bus_write_msr(void *o, uint32_t index, uint64_t value)
     (void)o, (void)index, (void)value;
     return false;
 }
+static void bus_performance_interrupt(void *o)
+{
+    ((struct machine *)o)->performance_interrupts++;
+}
 static uint64_t bus_next_deadline(void *o)
 {
     return ((struct machine *)o)->deadline;
@@ -273,6 +277,7 @@ static inline int set_up(void **state)
                               .take_signal = bus_take_signal,
                               .apic_read_msr = bus_read_msr,
                               .apic_write_msr = bus_write_msr,
+                              .performance_interrupt = bus_performance_interrupt,
                               .next_deadline = bus_next_deadline,
                               .advance = bus_advance,
                               .opaque = m};

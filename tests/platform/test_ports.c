@@ -165,6 +165,31 @@ static void test_bus(void **state)
     assert_int_equal(f.p.stop, PLATFORM_POWER_OFF);
 }
 
+/* SDM volume 3A, "Local Vector Table": the entry's mask is set when the interrupt is handled. */
+static void test_performance_interrupt(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct cpu_bus bus;
+    fixture_init(&f);
+    platform_bus(&f.p, &bus);
+    apic_write(&f, 0x340, 0x10041); /* masked */
+    bus.performance_interrupt(bus.opaque);
+    assert_false(bus.interrupt_pending(bus.opaque));
+    apic_write(&f, 0x340, 0x41);
+    bus.performance_interrupt(bus.opaque);
+    assert_true(bus.interrupt_pending(bus.opaque));
+    assert_int_equal(bus.interrupt_acknowledge(bus.opaque), 0x41);
+    assert_int_equal(apic_read(&f, 0x340), 0x10041);
+    apic_write(&f, 0xb0, 0);
+    bus.performance_interrupt(bus.opaque);
+    assert_false(bus.interrupt_pending(bus.opaque));
+    apic_write(&f, 0x340, 0x400); /* NMI */
+    bus.performance_interrupt(bus.opaque);
+    assert_true(bus.nmi_pending(bus.opaque));
+    assert_int_equal(apic_read(&f, 0x340), 0x10400);
+}
+
 static void test_memory_callbacks(void **state)
 {
     (void)state;
@@ -188,6 +213,7 @@ int main(void)
         cmocka_unit_test(test_ports_without_a_device),
         cmocka_unit_test(test_wide_access_is_split),
         cmocka_unit_test(test_bus),
+        cmocka_unit_test(test_performance_interrupt),
         cmocka_unit_test(test_memory_callbacks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

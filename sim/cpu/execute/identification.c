@@ -80,12 +80,15 @@ bool check_rdpmc(struct cpu *cpu, const struct insn *insn, struct cpu_outcome *o
     return cpu->state.cr4 & CR4_PCE || cpu_cpl(&cpu->state) == 0;
 }
 
-/* CPUID.0AH reports no performance counter, so ECX names none that exists. */
 struct cpu_outcome execute_rdpmc(struct cpu *cpu, const struct insn *insn)
 {
-    (void)cpu;
+    uint64_t value;
+
     (void)insn;
-    return general_protection();
+    if (!pmu_read_counter(cpu, (uint32_t)cpu->state.gpr[GPR_RCX], &value))
+        return general_protection();
+    operand_set_edx_eax(cpu, value);
+    return done();
 }
 
 /* A number is always ready: CF = 1, the other arithmetic flags 0. */

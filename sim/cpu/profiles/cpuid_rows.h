@@ -2,7 +2,7 @@
  * cpuid_rows.h: bits and rows of CPUID that profiles share.
  *
  * Source: SDM volume 2, "CPUID". What is not here is in the profile itself. Bits are named only for what the
- * core executes (libunicorn 2.1.1: no AVX, no PMU) or the model does.
+ * core executes (libunicorn 2.1.1: no AVX) or the model does.
  */
 #ifndef VTSIM_SIM_CPU_CPUID_ROWS_H
 #define VTSIM_SIM_CPU_CPUID_ROWS_H
@@ -98,6 +98,13 @@
 #define ROW_POWER                                                                                            \
     {                                                                                                        \
         0x6, CPUID_ANY_SUBLEAF, 0x4, 0, 0, 0                                                                 \
+    }
+/* Architectural performance monitoring: version 2 whatever the generation (what came later is not modelled); as
+ * many general-purpose counters as it has, three fixed-function ones, all of 48 bits. Of the seven events of EBX
+ * core cycles, instructions and reference cycles are there; caches and branches (bits 3 to 6) are not counted. */
+#define ROW_PERFORMANCE(counters)                                                                            \
+    {                                                                                                        \
+        0xa, CPUID_ANY_SUBLEAF, 7u << 24 | 48u << 16 | (counters) << 8 | 2u, 0x78, 0, 48u << 5 | 3u          \
     }
 /* One thread, one core. */
 #define ROWS_TOPOLOGY                                                                                        \

@@ -23,6 +23,7 @@ static const struct cpuid_leaf cpuid[] = {
     ROW_MONITOR,
     ROW_POWER,
     {0x7, 0, 0, 0x0000078b, 0, 0}, /* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID */
+    ROW_PERFORMANCE(8u),
     ROWS_TOPOLOGY,
     ROW_XSAVE(XSAVE_HAS_OPT),
     ROW_EXTENDED,

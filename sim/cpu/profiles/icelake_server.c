@@ -2,7 +2,7 @@
  * icelake_server.c: a server processor of the Ice Lake generation (family 6, model 6AH), as far as vtsim
  * models it.
  *
- * CPUID bits are set only for what the core executes (libunicorn 2.1.1: no AVX, no MPX, no PMU) or the model
+ * CPUID bits are set only for what the core executes (libunicorn 2.1.1: no AVX, no MPX) or the model
  * does. Costs and geometry have their sources beside them; what no publication gives is "assumed".
  *
  * Over Skylake: 5-level paging, protection keys for user pages, UMIP, RDPID, CLFLUSHOPT, CLWB, WBNOINVD, and
@@ -28,6 +28,7 @@ static const struct cpuid_leaf cpuid[] = {
     /* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID RDSEED ADX SMAP CLFLUSHOPT CLWB; ECX: UMIP PKU LA57 RDPID;
      * EDX: FSRM IBRS STIBP L1D_FLUSH ARCH_CAPABILITIES SSBD */
     {0x7, 0, 0, 0x019c078b, 0x0041000c, 0xbc000010},
+    ROW_PERFORMANCE(8u),
     ROWS_TOPOLOGY,
     ROW_XSAVE(XSAVE_HAS_ALL),
     ROW_SHARED_TLBS(128u, 16u, 128u, 8u),

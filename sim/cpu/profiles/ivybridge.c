@@ -22,6 +22,7 @@ static const struct cpuid_leaf cpuid[] = {
     ROW_MONITOR,
     ROW_POWER,
     {0x7, 0, 0, 0x00000281, 0, 0}, /* FSGSBASE SMEP ERMS */
+    ROW_PERFORMANCE(8u),
     ROWS_TOPOLOGY,
     ROW_XSAVE(XSAVE_HAS_OPT),
     ROW_EXTENDED,

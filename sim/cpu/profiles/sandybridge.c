@@ -21,6 +21,7 @@ static const struct cpuid_leaf cpuid[] = {
     ROW_CACHE(3, CACHE_UNIFIED, 3u, 16384u, 20u, CACHE_INCLUSIVE), /* 20 MiB */
     ROW_MONITOR,
     ROW_POWER,
+    ROW_PERFORMANCE(8u),
     ROWS_TOPOLOGY,
     ROW_XSAVE(XSAVE_HAS_OPT),
     ROW_EXTENDED,

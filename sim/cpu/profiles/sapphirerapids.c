@@ -2,7 +2,7 @@
  * sapphirerapids.c: a server processor of the Sapphire Rapids generation (family 6, model 8FH), as far as
  * vtsim models it.
  *
- * CPUID bits are set only for what the core executes (libunicorn 2.1.1: no AVX, no MPX, no PMU) or the model
+ * CPUID bits are set only for what the core executes (libunicorn 2.1.1: no AVX, no MPX) or the model
  * does. Costs and geometry have their sources beside them; what no publication gives is "assumed".
  *
  * Over Ice Lake: protection keys for supervisor pages, the registers of shadow stacks (which cannot be
@@ -29,6 +29,7 @@ static const struct cpuid_leaf cpuid[] = {
     /* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID RDSEED ADX SMAP CLFLUSHOPT CLWB; ECX: UMIP PKU WAITPKG CET_SS LA57
      * RDPID PKS; EDX: FSRM SERIALIZE IBRS STIBP L1D_FLUSH ARCH_CAPABILITIES SSBD */
     {0x7, 0, 0, 0x019c078b, 0x804100ac, 0xbc004010},
+    ROW_PERFORMANCE(8u),
     ROWS_TOPOLOGY,
     ROW_XSAVE(XSAVE_HAS_ALL),
     ROW_SHARED_TLBS(128u, 16u, 128u, 8u),

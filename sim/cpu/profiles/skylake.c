@@ -27,6 +27,7 @@ static const struct cpuid_leaf cpuid[] = {
     ROW_POWER,
     /* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID RDSEED ADX SMAP; ECX: LA57. CLFLUSHOPT is not offered: the core lacks it */
     {0x7, 0, 0, 0x001c078b, 0x00010000, 0},
+    ROW_PERFORMANCE(8u),
     ROWS_TOPOLOGY,
     ROW_XSAVE(XSAVE_HAS_ALL),
     ROW_EXTENDED,
