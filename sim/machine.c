@@ -70,7 +70,9 @@ static bool open_serial(struct machine *m)
         m->serial = stdout;
     if (o->serial == SERIAL_FILE)
         m->serial = fopen(o->serial_path, "wb");
-    if (m->serial)
+    if (o->serial == SERIAL_STREAM)
+        m->serial = o->serial_stream;
+    else if (m->serial)
         setvbuf(m->serial, NULL, _IOLBF, BUFSIZ); /* a run that is killed loses no whole line */
     else if (o->serial == SERIAL_FILE)
         machine_end(m, MACHINE_USAGE, "--serial file:%s cannot be opened: %s", o->serial_path,
@@ -83,7 +85,7 @@ static void close_serial(struct machine *m)
     if (!m->serial)
         return;
     bool failed = fflush(m->serial) != 0 && !m->serial_failed;
-    if (m->serial != stdout)
+    if (m->options->serial == SERIAL_FILE)
         failed |= fclose(m->serial) != 0;
     if (failed && m->result->outcome != MACHINE_UNSUPPORTED)
         machine_end(m, MACHINE_INTERNAL, "the serial output could not be written to its end: %s",

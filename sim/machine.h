@@ -17,7 +17,7 @@ enum machine_firmware {
     FIRMWARE_PC,   /* what a BIOS leaves for real mode: sim/boot/bios.h, platform_start_bios_timer */
 };
 
-enum machine_serial { SERIAL_STDIO, SERIAL_FILE, SERIAL_NULL };
+enum machine_serial { SERIAL_STDIO, SERIAL_FILE, SERIAL_NULL, SERIAL_STREAM };
 
 enum { MACHINE_PROCESSORS = 16 }; /* at most */
 
@@ -41,6 +41,7 @@ struct machine_options {
     enum machine_firmware firmware;
     enum machine_serial serial;
     const char *serial_path;   /* SERIAL_FILE */
+    FILE *serial_stream;       /* SERIAL_STREAM; flushed at the end, and not closed */
     uint64_t max_cycles;       /* 0: no limit */
     uint64_t max_instructions; /* 0: no limit; looked at once in a time slice */
     uint16_t debug_exit_port;  /* 0: 0xf4 */

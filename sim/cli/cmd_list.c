@@ -37,6 +37,14 @@ static int set_json(void *target, const char *value)
     return CLI_OK;
 }
 
+static int set_format(void *target, const char *value)
+{
+    enum table_format *format = &((struct list_request *)target)->format;
+    if (table_format_parse(value, format) && *format != TABLE_HTML)
+        return CLI_OK;
+    return cli_fail(CLI_USAGE, "--format %s: text, json or csv is wanted", value);
+}
+
 static int set_cpu(void *target, const char *value)
 {
     const struct cpu_profile *profile = cpu_profile_find(value);
@@ -78,16 +86,19 @@ static int run(int argc, char **argv)
 
 static const struct cli_option options[] = {
     {"cpu", "PROFILE", "costs, cpus: of this processor alone", set_cpu},
-    {"json", NULL, "as JSON", set_json},
+    {"format", "text|json|csv", "text if not given", set_format},
+    {"json", NULL, "the same as --format json", set_json},
     {0},
 };
 
 const struct cli_command cmd_list = {
     .name = "list",
-    .arguments = "fields|rules|exits|cpus|msrs|costs [--cpu PROFILE] [--json]",
-    .summary = "what the model knows: fields, rules, exits, profiles, MSRs, costs",
-    .details = "fields: the fields of a VMCS. rules: what a VM entry checks. exits: basic exit reasons. "
-               "cpus: processor profiles.\n"
+    .arguments = "fields|rules|exits|errors|controls|cpus|msrs|costs [--cpu PROFILE]\n           [--format "
+                 "text|json|csv]",
+    .summary = "what the model knows: fields, rules, exits, errors, controls, profiles, MSRs, costs",
+    .details = "fields: the fields of a VMCS. rules: what a VM entry checks. exits: basic exit reasons.\n"
+               "errors: VM-instruction errors. controls: the bits of the VMX control fields. cpus: processor "
+               "profiles.\n"
                "msrs: model-specific registers. costs: what operations cost in cycles, and where the figure "
                "comes from.",
     .options = options,

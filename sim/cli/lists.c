@@ -1,10 +1,13 @@
-/* lists.c: fields, rules, exits, profiles, MSRs and costs, each from the table that the model itself uses. */
+/* lists.c: fields, rules, exits, errors, controls, profiles, MSRs and costs, each from the table that the
+ * model itself uses. */
 #include "sim/cli/lists.h"
 
 #include <inttypes.h>
 
 #include "sim/cpu/features.h"
 #include "vmx_model/checks/checks.h"
+#include "vmx_model/control_table.h"
+#include "vmx_model/errors.h"
 #include "vmx_model/exit_reasons.h"
 #include "vmx_model/vmcs.h"
 #include "vtsim/profile.h"
@@ -68,13 +71,56 @@ static void fill_rules(struct table *table)
 
 static void fill_exits(struct table *table)
 {
-    columns(table, (const char *const[]){"reason", "name", "kvm_name", "qualification", NULL});
+    columns(table, (const char *const[]){"reason", "identifier", "name", "kvm_name", "qualification", NULL});
     const struct vmx_exit_reason_info *reason;
     for (size_t i = 0; (reason = vmx_exit_reason_at(i)); i++) {
         table_integer(table, reason->number);
+        table_string(table, reason->identifier);
         table_string(table, reason->name);
         table_string(table, *reason->kvm_name ? reason->kvm_name : NULL);
         table_string(table, *reason->qualification ? reason->qualification : NULL);
+    }
+}
+
+static void fill_errors(struct table *table)
+{
+    columns(table, (const char *const[]){"error", "text", NULL});
+    for (uint32_t number = 0; number <= VMX_ERROR_LAST; number++) {
+        const char *text = vmx_instruction_error_text(number);
+        if (!text)
+            continue;
+        table_integer(table, number);
+        table_string(table, text);
+    }
+}
+
+/* The profiles for which a capability MSR says so, oldest first, with a space between; null: none. */
+static void add_profiles(struct table *table, const struct vmx_control *control,
+                         bool (*holds)(const struct vmx_capabilities *, const struct vmx_control *))
+{
+    char names[512] = "";
+    size_t length = 0;
+    const struct cpu_profile *profile;
+    for (size_t i = 0; (profile = cpu_profile_at(i)); i++)
+        if (holds(&profile->vmx, control) && length < sizeof names)
+            length += (size_t)snprintf(names + length, sizeof names - length, "%s%s", length ? " " : "",
+                                       profile->name);
+    table_string(table, *names ? names : NULL);
+}
+
+static void fill_controls(struct table *table)
+{
+    columns(table, (const char *const[]){"word", "bit", "identifier", "name", "section", "may_be_1",
+                                         "must_be_1", NULL});
+    const struct vmx_control *control;
+    for (size_t i = 0; (control = vmx_control_at(i)); i++) {
+        table_string(table, control->word);
+        table_integer(table, vmx_control_bit(control));
+        table_string(table, control->identifier);
+        table_string(table, control->name);
+        table_string(table, vmx_control_section(control));
+        add_profiles(table, control, vmx_control_may_be_1);
+        add_profiles(table, control, vmx_control_must_be_1);
     }
 }
 
@@ -228,6 +274,8 @@ const struct list_topic list_topics[] = {
     {"fields", "the fields of a VMCS", fill_fields, NULL},
     {"rules", "what a VM entry checks", fill_rules, NULL},
     {"exits", "basic exit reasons", fill_exits, NULL},
+    {"errors", "VM-instruction errors", fill_errors, NULL},
+    {"controls", "the bits of the VMX control fields, and which processors have them", fill_controls, NULL},
     {"cpus", "processor profiles", fill_cpus, fill_cpus_for},
     {"msrs", "model-specific registers", fill_msrs, NULL},
     {"costs", "what operations cost in cycles, and where the figure comes from", fill_costs, fill_costs_for},

@@ -45,12 +45,30 @@ static int unknown_profile(const char *name)
                     hint);
 }
 
+/* --cpu all[,-FEATURE...]: what follows "all" must be so for every profile. */
+static int set_every_cpu(struct run_request *request, const char *features)
+{
+    const struct cpu_profile *profile;
+    for (size_t i = 0; (profile = cpu_profile_at(i)); i++) {
+        struct cpu_selection selection;
+        char text[256], message[256];
+        snprintf(text, sizeof text, "%s%s", profile->name, features);
+        if (!cpu_profile_select(text, &selection, message, sizeof message))
+            return cli_fail(CLI_USAGE, "--cpu all%s: %s", features, message);
+    }
+    request->every_cpu = features;
+    return CLI_OK;
+}
+
 static int set_cpu(void *target, const char *value)
 {
     struct run_request *request = target;
     struct cpu_selection selection;
     char name[32], message[256];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(value, ","), value);
+    request->every_cpu = NULL;
+    if (!strcmp(name, "all"))
+        return set_every_cpu(request, value + strlen(name));
     if (!cpu_profile_find(name))
         return unknown_profile(name);
     if (!cpu_profile_select(value, &selection, message, sizeof message))
@@ -192,6 +210,15 @@ static int set_label(void *target, const char *value)
     return CLI_OK;
 }
 
+static int set_format(void *target, const char *value)
+{
+    struct run_request *request = target;
+    request->format_given = true;
+    if (table_format_parse(value, &request->format))
+        return CLI_OK;
+    return cli_fail(CLI_USAGE, "--format %s: text, json, csv or html is wanted", value);
+}
+
 static int set_quiet(void *target, const char *value)
 {
     (void)value;
@@ -268,8 +295,8 @@ static int set_nographic(void *target, const char *value)
 }
 
 const struct cli_option run_options[] = {
-    {"cpu", "PROFILE[,-FEATURE...]", "the processor, one of 'vtsim list cpus'; skylake if not given",
-     set_cpu},
+    {"cpu", "PROFILE[,-FEATURE...]",
+     "the processor, one of 'vtsim list cpus'; skylake if not given; all: on each of them", set_cpu},
     {"mem", "SIZE", "memory, 1M to 64G (a bare number counts MiB); 128M if not given", set_memory},
     {"smp", "N", "number of processors, 1 to 16; 1 if not given", set_processors},
     {"append", "CMDLINE", "the image's command line", set_append},
@@ -282,6 +309,7 @@ const struct cli_option run_options[] = {
     {"stats", "FILE.db", "keep statistics in this file, next to those of other runs", set_stats},
     {"label", "TEXT", "a name for this run in the statistics file", set_label},
     {"device", "isa-debug-exit,...", "with iobase=PORT and iosize=SIZE; 0xf4 and 4 if not given", set_device},
+    {"format", "text|json|csv|html", "of what --cpu all prints; text if not given", set_format},
     {"quiet", NULL, "do not explain failed VM entries", set_quiet},
     {"gdb", "PORT", NULL, refuse_gdb},
     {"trace", "FILE", NULL, refuse_trace},
@@ -303,5 +331,7 @@ int run_request_check(const struct run_request *request)
         return cli_fail(CLI_USAGE, "no image was given; 'vtsim run --help' shows how");
     if (request->label && !request->stats)
         return cli_fail(CLI_USAGE, "--label names a run in a statistics file: give --stats FILE.db too");
+    if (request->format_given && !request->every_cpu)
+        return cli_fail(CLI_USAGE, "--format is for what --cpu all prints");
     return CLI_OK;
 }

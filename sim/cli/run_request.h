@@ -4,9 +4,13 @@
 
 #include "sim/cli/cli.h"
 #include "sim/machine.h"
+#include "traces/table/table.h"
 
 struct run_request {
     struct machine_options machine;
+    const char *every_cpu;    /* "--cpu all": the features to take away, as ",-la57", or ""; null: one processor */
+    enum table_format format; /* of the matrix of --cpu all */
+    bool format_given;
     const char *stats; /* null: none are kept */
     const char *label;
     char **modules; /* machine.modules points here; each is ours */
