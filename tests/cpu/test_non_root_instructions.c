@@ -6,9 +6,9 @@
  */
 #include "tests/cpu/execute_fixture.h"
 
-static struct fixture *guest(unsigned cpl, uint32_t primary, uint32_t secondary)
+static struct fixture *guest_on(const char *cpu, unsigned cpl, uint32_t primary, uint32_t secondary)
 {
-    struct fixture *f = fixture_new("skylake");
+    struct fixture *f = fixture_new(cpu);
 
     fixture_long(f, cpl);
     f->cpu.vmx.on = true;
@@ -16,6 +16,11 @@ static struct fixture *guest(unsigned cpl, uint32_t primary, uint32_t secondary)
     f->cpu.vmx.vmcs.primary_proc_based_controls = primary | PRIMARY_ACTIVATE_SECONDARY_CONTROLS;
     f->cpu.vmx.vmcs.secondary_proc_based_controls = secondary;
     return f;
+}
+
+static struct fixture *guest(unsigned cpl, uint32_t primary, uint32_t secondary)
+{
+    return guest_on("skylake", cpl, primary, secondary);
 }
 
 static void expect_exit(struct cpu_outcome outcome, uint32_t reason)
@@ -82,6 +87,23 @@ static void test_controls_that_make_undefined(void **unused)
     fixture_free(f);
 }
 
+/* UMWAIT and TPAUSE: #UD without their control; with it they exit by "RDTSC exiting" alone. */
+static void test_user_wait(void **unused)
+{
+    struct fixture *f = guest_on("sapphirerapids", 0, PRIMARY_RDTSC_EXITING, 0);
+
+    (void)unused;
+    expect_fault(EXECUTE(f, 0xf2, 0x0f, 0xae, 0xf1), VECTOR_UD); /* UMWAIT ecx */
+    expect_fault(EXECUTE(f, 0x66, 0x0f, 0xae, 0xf1), VECTOR_UD); /* TPAUSE ecx */
+    f->cpu.vmx.vmcs.secondary_proc_based_controls = SECONDARY_ENABLE_USER_WAIT_AND_PAUSE;
+    expect_exit(EXECUTE(f, 0xf2, 0x0f, 0xae, 0xf1), 67);
+    expect_exit(EXECUTE(f, 0x66, 0x0f, 0xae, 0xf1), 68);
+    f->cpu.vmx.vmcs.primary_proc_based_controls &= ~PRIMARY_RDTSC_EXITING;
+    expect_done(EXECUTE(f, 0xf2, 0x0f, 0xae, 0xf1));
+    expect_done(EXECUTE(f, 0x66, 0x0f, 0xae, 0xf1));
+    fixture_free(f);
+}
+
 /* SDM "Guest/Host Masks and Read Shadows for CR0 and CR4". */
 static void test_masks_and_shadows(void **unused)
 {
@@ -122,9 +144,13 @@ static void test_fixed_bits_in_root_operation(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_privilege_before_exit), cmocka_unit_test(test_exit_before_other_faults),
-        cmocka_unit_test(test_mov_dr_exits_first),    cmocka_unit_test(test_controls_that_make_undefined),
-        cmocka_unit_test(test_masks_and_shadows),     cmocka_unit_test(test_fixed_bits_in_root_operation),
+        cmocka_unit_test(test_privilege_before_exit),
+        cmocka_unit_test(test_exit_before_other_faults),
+        cmocka_unit_test(test_mov_dr_exits_first),
+        cmocka_unit_test(test_controls_that_make_undefined),
+        cmocka_unit_test(test_masks_and_shadows),
+        cmocka_unit_test(test_fixed_bits_in_root_operation),
+        cmocka_unit_test(test_user_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
