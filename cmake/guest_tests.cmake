@@ -30,6 +30,11 @@ foreach(expectations ${VTSIM_EXAMPLE_TESTS})
   vtsim_guest_test(guest.${name} $<TARGET_FILE:${name}> ${expectations} examples)
 endforeach()
 
+# No processor with VT-x has AMD-V.
+add_test(NAME guest.no_svm_on_all
+         COMMAND vtsim run --cpu all --mem 64M --max-cycles 1000000000 --quiet $<TARGET_FILE:guest.no_svm>)
+set_tests_properties(guest.no_svm_on_all PROPERTIES TIMEOUT 120 LABELS guest)
+
 # examples/probe on every processor: tests/guests/probe/CPU.expect says what it must find.
 file(GLOB VTSIM_PROBE_TESTS CONFIGURE_DEPENDS tests/guests/probe/*.expect)
 foreach(expectations ${VTSIM_PROBE_TESTS})
@@ -60,6 +65,18 @@ foreach(source ${VTSIM_CONFORMANCE_ITEMS})
   set_target_properties(conformance.${name} PROPERTIES OUTPUT_NAME ${name})
   vtsim_guest_test(conformance.${name} $<TARGET_FILE:conformance.${name}> ${source} conformance)
 endforeach()
+
+# Which test makes which rule, exit reason, error and control of VT-x happen: tests/coverage/README.md. `./x coverage` makes
+# the table anew by the target.
+if(VTSIM_WITNESSES)
+  list(TRANSFORM VTSIM_WITNESSES REPLACE "(.+)" "$<TARGET_FILE:\\1>" OUTPUT_VARIABLE VTSIM_WITNESS_FILES)
+  add_test(NAME coverage.witness
+           COMMAND bash ${PROJECT_SOURCE_DIR}/tests/coverage/witness.sh check $<TARGET_FILE:vtsim> ${VTSIM_WITNESS_FILES})
+  set_tests_properties(coverage.witness PROPERTIES TIMEOUT 120 LABELS unit)
+  add_custom_target(coverage_table
+                    COMMAND bash ${PROJECT_SOURCE_DIR}/tests/coverage/witness.sh make $<TARGET_FILE:vtsim> ${VTSIM_WITNESS_FILES}
+                    DEPENDS vtsim ${VTSIM_WITNESSES} VERBATIM)
+endif()
 
 # docs/coverage.md is what docs/coverage/ makes.
 add_test(NAME docs.coverage COMMAND bash ${PROJECT_SOURCE_DIR}/docs/coverage/generate.sh $<TARGET_FILE:vtsim> --check)

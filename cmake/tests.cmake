@@ -1,5 +1,13 @@
 # tests/<room>/test_*.c: one cmocka program each, linked with the model.
+# Those of tests/vmx_model and tests/cpu can tell what they make happen: tests/coverage/README.md.
 if(CMOCKA_FOUND)
+  file(STRINGS tests/coverage/witness_calls.def VTSIM_COVERED REGEX "^COVER")
+  list(TRANSFORM VTSIM_COVERED REPLACE "^COVER[_VOID]*\\(([a-z0-9_]+),.*" "\\1")
+  list(APPEND VTSIM_COVERED vmx_check_prepare vmx_check_first vmx_check_all vmx_fail vmx_fail_valid
+       _cmocka_run_group_tests)
+  list(TRANSFORM VTSIM_COVERED PREPEND "LINKER:--wrap=")
+  add_library(witness OBJECT tests/coverage/witness.c tests/coverage/witness_calls.c)
+  target_link_libraries(witness PUBLIC vtsim_flags PkgConfig::CMOCKA PRIVATE PkgConfig::CAPSTONE)
   file(GLOB_RECURSE VTSIM_UNIT_TESTS CONFIGURE_DEPENDS
        tests/tlb/test_*.c tests/vmx_model/test_*.c tests/cpu/test_*.c tests/platform/test_*.c
        tests/boot/test_*.c tests/traces/test_*.c)
@@ -9,6 +17,11 @@ if(CMOCKA_FOUND)
     string(REPLACE "/" "." name ${name})
     add_executable(${name} ${source})
     target_link_libraries(${name} PRIVATE vtsim_model PkgConfig::CMOCKA)
+    if(name MATCHES "^(vmx_model|cpu)\\.")
+      target_link_libraries(${name} PRIVATE witness)
+      target_link_options(${name} PRIVATE ${VTSIM_COVERED})
+      list(APPEND VTSIM_WITNESSES ${name})
+    endif()
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES TIMEOUT 120 LABELS unit)
   endforeach()
