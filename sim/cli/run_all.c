@@ -30,7 +30,7 @@ struct cpu_runs {
 static uint64_t count_exits(const struct stats *stats)
 {
     uint64_t count = 0;
-    for (size_t i = 0; i < STATS_PROCESSORS; i++) {
+    for (size_t i = 0; stats && i < STATS_PROCESSORS; i++) {
         const struct stats_vpid *vpid;
         for (size_t v = 0; stats->processors[i] && (vpid = stats_vpid_at(stats->processors[i], v)); v++)
             for (size_t reason = 0; reason < STATS_EXIT_REASONS; reason++)
@@ -203,26 +203,36 @@ static int status_of(const struct cpu_runs *all)
     return first->exit_status;
 }
 
+/* Up to an image that cannot be loaded, which is so on every processor: its status then goes to *bad. */
+static int run_each(struct cpu_runs *all, size_t count, int *bad)
+{
+    int status = CLI_OK;
+    while (status == CLI_OK && !*bad && all->count < count) {
+        struct cpu_run *run = &all->runs[all->count];
+        snprintf(run->cpu, sizeof run->cpu, "%s%s", cpu_profile_at(all->count++)->name,
+                 all->request->every_cpu);
+        status = run_one(all, run);
+        if (run->result.outcome == MACHINE_BAD_IMAGE || run->result.outcome == MACHINE_USAGE)
+            *bad = run->result.exit_status;
+    }
+    return status;
+}
+
 int run_all(const struct run_request *request, int argc, char **argv)
 {
     struct cpu_runs all = {.request = request, .argc = argc, .argv = argv};
-    size_t count = 0;
+    size_t count = 1;
     while (cpu_profile_at(count))
         count++;
     all.runs = calloc(count, sizeof *all.runs);
-    int status = all.runs ? CLI_OK : cli_fail(CLI_INTERNAL, "out of memory");
-    bool image_bad = false;
-    while (status == CLI_OK && !image_bad && all.count < count) {
-        struct cpu_run *run = &all.runs[all.count];
-        snprintf(run->cpu, sizeof run->cpu, "%s%s", cpu_profile_at(all.count++)->name, request->every_cpu);
-        status = run_one(&all, run);
-        image_bad = run->result.outcome == MACHINE_BAD_IMAGE || run->result.outcome == MACHINE_USAGE;
-    }
+    if (!all.runs)
+        return cli_fail(CLI_INTERNAL, "out of memory");
+    int bad = 0, status = run_each(&all, count, &bad);
+    if (status == CLI_OK && !bad)
+        status = print(&all);
     if (status == CLI_OK)
-        status = image_bad ? all.runs[all.count - 1].result.exit_status : print(&all);
-    if (status == CLI_OK && !image_bad)
-        status = status_of(&all);
-    for (size_t i = 0; all.runs && i < all.count; i++)
+        status = bad ? bad : status_of(&all);
+    for (size_t i = 0; i < all.count; i++)
         free(all.runs[i].output);
     free(all.runs);
     return status;
