@@ -123,6 +123,25 @@ static void controlled_saves(void **state)
     }
 }
 
+/* SDM "Saving Control Registers, Debug Registers, and MSRs": with its control, what the guest left in the MSR. */
+static void perf_global_ctrl(void **state)
+{
+    (void)state;
+    for (unsigned save = 0; save < 2; save++) {
+        bench_setup(&b, fixture_long);
+        struct vmcs *v = &b.vmx.vmcs;
+        b.f.profile.vmx.true_exit_ctls |= (uint64_t)EXIT_SAVE_IA32_PERF_GLOBAL_CTL << 32;
+        v->guest_ia32_perf_global_ctrl = 1;
+        if (save)
+            v->primary_vm_exit_controls |= EXIT_SAVE_IA32_PERF_GLOBAL_CTL;
+        bench_enter(&b);
+        b.state.msr.perf_global_ctrl = 2;
+        bench_exit(&b, &cpuid_exit);
+        assert_int_equal(v->guest_ia32_perf_global_ctrl, save ? 2 : 1);
+        bench_end(&b);
+    }
+}
+
 /* IA32_VMX_MISC bit 5: IA32_EFER.LMA is stored into "IA-32e mode guest". */
 static void stores_lma(void **state)
 {
@@ -329,6 +348,7 @@ int main(void)
         cmocka_unit_test(instruction_length_of_vectoring),
         cmocka_unit_test(round_trips),
         cmocka_unit_test(controlled_saves),
+        cmocka_unit_test(perf_global_ctrl),
         cmocka_unit_test(stores_lma),
         cmocka_unit_test(unusable_segments),
         cmocka_unit_test(resume_flag),
