@@ -5,40 +5,25 @@
  * (#AC)"; volume 3B, "Debug Registers", "Breakpoint Condition".
  */
 #include "sim/core/step.h"
+#include "vtsim/breakpoints.h"
 
-enum { BREAKPOINTS = 4, ON_EXECUTION = 0, ON_WRITE = 1, ON_ACCESS = 3 };
+enum { BREAKPOINTS = 4, ON_EXECUTION = 0 };
 
 static bool alignment_checked(const struct cpu_state *s)
 {
     return cpu_cpl(s) == 3 && (s->cr0 & CR0_AM) && (s->rflags & RFLAGS_AC);
 }
 
-/* L or G enables; the field of R/W and LEN for one register. */
-static bool enabled(const struct cpu_state *s, unsigned n, unsigned *kind, uint64_t *length)
+/* L or G enables; the field of R/W for one register. */
+static bool enabled(const struct cpu_state *s, unsigned n, unsigned *kind)
 {
-    static const uint8_t lengths[4] = {1, 2, 8, 4};
     *kind = s->dr7 >> (16 + 4 * n) & 3;
-    *length = lengths[s->dr7 >> (18 + 4 * n) & 3];
     return s->dr7 >> (2 * n) & 3;
-}
-
-static uint64_t watches_hit(const struct cpu_state *s, uint64_t linear, const struct step_access *a)
-{
-    uint64_t hits = 0, length;
-    unsigned kind;
-    for (unsigned n = 0; n < BREAKPOINTS; n++) {
-        if (!enabled(s, n, &kind, &length) || !(kind == ON_ACCESS || (kind == ON_WRITE && a->write)))
-            continue;
-        uint64_t first = s->dr[n] & ~(length - 1);
-        if (linear < first + length && first < linear + a->size)
-            hits |= 1ull << n;
-    }
-    return hits;
 }
 
 uint64_t step_code_breakpoints(const struct cpu_state *s)
 {
-    uint64_t hits = 0, length, linear = s->rip + s->seg[SEG_CS].base;
+    uint64_t hits = 0, linear = s->rip + s->seg[SEG_CS].base;
     unsigned kind;
     if (s->rflags & RFLAGS_RF || !(s->dr7 & 0xff))
         return 0;
@@ -49,7 +34,7 @@ uint64_t step_code_breakpoints(const struct cpu_state *s)
     if (!cpu_64bit_mode(s))
         linear = (uint32_t)linear;
     for (unsigned n = 0; n < BREAKPOINTS; n++)
-        if (enabled(s, n, &kind, &length) && kind == ON_EXECUTION && s->dr[n] == linear)
+        if (enabled(s, n, &kind) && kind == ON_EXECUTION && s->dr[n] == linear)
             hits |= 1ull << n;
     return hits;
 }
@@ -82,7 +67,8 @@ static bool check_access(const struct cpu_state *s, const struct step_access *a,
         outcome = outcome_fault_code(VECTOR_AC, 0);
         return refuse(verdict, &outcome);
     }
-    verdict->watch_hits |= watches_hit(s, linear, a);
+    verdict->watch_hits |= breakpoints_hit(
+        s, linear, a->size, BREAKPOINT_ON_ACCESS | (a->write ? (unsigned)BREAKPOINT_ON_WRITE : 0));
     verdict->piece[verdict->pieces++] = (struct step_piece){linear, a->size, kind};
     return true;
 }

@@ -1,5 +1,6 @@
 /* descriptors.c: see descriptors.h. */
 #include "sim/cpu/descriptors.h"
+#include "sim/cpu/watch.h"
 
 /* SDM volume 1, "Canonical Addressing": a table register or base may be canonical by the processor's width
  * and not by the paging mode's, and the end of a table may lie beyond: #GP(0). */
@@ -19,8 +20,10 @@ bool system_read(struct cpu *cpu, uint64_t linear, void *to, size_t size, struct
     if (!addressable(cpu, linear, size, outcome))
         return false;
     enum mmu_status status = mmu_read(&cpu->mmu, linear, to, size, (struct mmu_mode){0}, &fault);
-    if (status == MMU_OK)
+    if (status == MMU_OK) {
+        watch_read(cpu, linear, size);
         return true;
+    }
     *outcome = mmu_fault_outcome(status, &fault);
     return false;
 }
@@ -32,8 +35,10 @@ bool system_write(struct cpu *cpu, uint64_t linear, const void *from, size_t siz
     if (!addressable(cpu, linear, size, outcome))
         return false;
     enum mmu_status status = mmu_write(&cpu->mmu, linear, from, size, (struct mmu_mode){0}, &fault);
-    if (status == MMU_OK)
+    if (status == MMU_OK) {
+        watch_write(cpu, linear, size);
         return true;
+    }
     *outcome = mmu_fault_outcome(status, &fault);
     return false;
 }

@@ -377,9 +377,12 @@ static enum cpu_status execute_and_settle(struct cpu *cpu, const struct insn *in
     const bool branches_only = (cpu->state.msr.debugctl & DEBUGCTL_BTF) != 0;
     const uint64_t next = cpu->state.rip + insn->length;
     const bool unblocks = iret_would_unblock(cpu, insn);
+    const uint64_t pending = cpu->state.pending_debug_exceptions;
     cpu->pmu.executing = true;
     const struct cpu_outcome outcome = cpu_execute(cpu, insn);
     note_retirement(cpu, insn, &outcome);
+    if (outcome.kind == OUTCOME_EVENT || outcome.kind == OUTCOME_VM_EXIT)
+        cpu->state.pending_debug_exceptions = pending; /* what it accessed before it failed does not count */
     const enum cpu_status status = settle(cpu, &outcome, insn, unblocks);
     const bool switched = outcome.kind == OUTCOME_TASK_SWITCHED;
     const bool completed = switched || outcome.kind == OUTCOME_DONE || outcome.kind == OUTCOME_JUMPED;

@@ -1,5 +1,6 @@
 /* stack.c: see stack.h. */
 #include "sim/cpu/stack.h"
+#include "sim/cpu/watch.h"
 
 struct mmu_mode mode_at_cpl(const struct cpu_state *state, unsigned cpl)
 {
@@ -75,6 +76,7 @@ bool stack_push(struct stack *stack, uint64_t value, unsigned size, struct cpu_o
         *outcome = mmu_fault_outcome(status, &fault);
         return false;
     }
+    watch_write(stack->cpu, linear, size);
     stack->sp = offset;
     return true;
 }
@@ -91,6 +93,7 @@ bool stack_pop(struct stack *stack, uint64_t *value, unsigned size, struct cpu_o
         *outcome = mmu_fault_outcome(status, &fault);
         return false;
     }
+    watch_read(stack->cpu, linear, size);
     stack_release(stack, size);
     return true;
 }

@@ -1,6 +1,7 @@
 /* flags.c: SWAPGS, CLAC, STAC, PUSHF, POPF, CLI, STI. Source: SDM volume 2, the pages of that name. */
 #include "sim/cpu/execute/execute.h"
 #include "sim/cpu/virtual_interrupts.h"
+#include "sim/cpu/watch.h"
 
 /* What POPF may change at any privilege. RF is cleared; VM, VIF and VIP stay. */
 #define POPF_ALWAYS (RFLAGS_ARITHMETIC | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC | RFLAGS_ID)
@@ -76,6 +77,7 @@ struct cpu_outcome execute_pushf(struct cpu *cpu, const struct insn *insn)
     enum mmu_status status = mmu_write(&cpu->mmu, linear, &image, size, stack_mode(state), &fault);
     if (status != MMU_OK)
         return mmu_fault_outcome(status, &fault);
+    watch_write(cpu, linear, size);
     operand_set_gpr(cpu, GPR_RSP, bits, top);
     return done();
 }
@@ -100,6 +102,7 @@ struct cpu_outcome execute_popf(struct cpu *cpu, const struct insn *insn)
     enum mmu_status status = mmu_read(&cpu->mmu, linear, &image, size, stack_mode(state), &fault);
     if (status != MMU_OK)
         return mmu_fault_outcome(status, &fault);
+    watch_read(cpu, linear, size);
     if (virtualised && !virtual_flags_loadable(state, image))
         return general_protection();
     if (virtualised) {

@@ -7,6 +7,7 @@
  */
 #include "sim/cpu/descriptors.h"
 #include "sim/cpu/execute/execute.h"
+#include "sim/cpu/watch.h"
 
 #define TSS_IO_MAP_BASE 102 /* of a 32-bit and a 64-bit TSS */
 
@@ -73,6 +74,7 @@ struct cpu_outcome execute_in(struct cpu *cpu, const struct insn *insn)
 {
     uint32_t value = cpu->bus->port_in(cpu->bus->opaque, port_of(cpu, insn), insn->io_size);
 
+    watch_port(cpu, port_of(cpu, insn), insn->io_size);
     operand_set_gpr(cpu, GPR_RAX, insn->io_size * 8u, value);
     return done();
 }
@@ -83,6 +85,7 @@ struct cpu_outcome execute_out(struct cpu *cpu, const struct insn *insn)
 
     cpu->bus->port_out(cpu->bus->opaque, port_of(cpu, insn), (uint32_t)operand_gpr(cpu, GPR_RAX, bits),
                        insn->io_size);
+    watch_port(cpu, port_of(cpu, insn), insn->io_size);
     return done();
 }
 
@@ -132,6 +135,8 @@ struct cpu_outcome execute_ins(struct cpu *cpu, const struct insn *insn)
     if (status == MMU_OK) {
         uint32_t value = cpu->bus->port_in(cpu->bus->opaque, port_of(cpu, insn), insn->io_size);
         status = mmu_write(&cpu->mmu, linear, &value, insn->io_size, mode, &fault);
+        watch_port(cpu, port_of(cpu, insn), insn->io_size);
+        watch_write(cpu, linear, insn->io_size);
     }
     return status == MMU_OK ? next_iteration(cpu, insn) : mmu_fault_outcome(status, &fault);
 }
@@ -150,5 +155,7 @@ struct cpu_outcome execute_outs(struct cpu *cpu, const struct insn *insn)
     if (status != MMU_OK)
         return mmu_fault_outcome(status, &fault);
     cpu->bus->port_out(cpu->bus->opaque, port_of(cpu, insn), value, insn->io_size);
+    watch_port(cpu, port_of(cpu, insn), insn->io_size);
+    watch_read(cpu, linear, insn->io_size);
     return next_iteration(cpu, insn);
 }
