@@ -7,7 +7,7 @@
  *
  * Over Ice Lake: protection keys for supervisor pages, the registers of shadow stacks (which cannot be
  * switched on: vmx_model/cet.h; indirect-branch tracking is left out, since systems switch that on unasked),
- * UMONITOR, UMWAIT and TPAUSE, SERIALIZE. No publication gives its round trip.
+ * UMONITOR, UMWAIT and TPAUSE, SERIALIZE, IPI virtualization. No publication gives its round trip.
  */
 #include "sim/cpu/profiles/costs.h"
 #include "sim/cpu/profiles/cpuid_rows.h"
@@ -69,6 +69,7 @@ const struct cpu_profile profile_sapphirerapids = {
                 SECONDARY_UNRESTRICTED_GUEST | SECONDARY_RDRAND_EXITING | SECONDARY_ENABLE_INVPCID |
                 SECONDARY_RDSEED_EXITING | BROADWELL_ADDED_SECONDARY | SKYLAKE_ADDED_SECONDARY |
                 SKYLAKE_SERVER_ADDED_SECONDARY | ICELAKE_ADDED_SECONDARY | SAPPHIRERAPIDS_ADDED_SECONDARY),
+            .procbased_ctls3 = TERTIARY_IPI_VIRTUALIZATION,
             .vmfunc = VM_FUNCTION_EPTP_SWITCHING,
             /* preemption timer at TSC / 2^7 (assumed); four CR3 targets; lists of 512 MSRs */
             .misc = 7 | VMX_MISC_STORES_LMA | VMX_MISC_ACTIVITY_ALL | 4ull << VMX_MISC_CR3_TARGETS_SHIFT |
@@ -80,7 +81,7 @@ const struct cpu_profile profile_sapphirerapids = {
                           CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_VMXE | CR4_FSGSBASE | CR4_PCIDE |
                           CR4_OSXSAVE | CR4_SMEP | CR4_SMAP | CR4_LA57 | CR4_UMIP | CR4_PKE | CR4_PKS |
                           CR4_CET,
-            .vmcs_enum = 0x32, /* index 25: TSC multiplier */
+            .vmcs_enum = 0x42, /* index 33: PID-pointer table address */
             .ept_vpid_cap = MODELLED_EPT_VPID | EPT_CAP_PAGE_1G | EPT_CAP_ACCESSED_AND_DIRTY |
                             EPT_CAP_ADVANCED_INFORMATION | EPT_CAP_WALK_LENGTH_5,
         },

@@ -59,11 +59,13 @@
 
 /* Secondary controls that a later generation added. */
 #define HASWELL_ADDED_SECONDARY (SECONDARY_ENABLE_VM_FUNCTIONS | SECONDARY_VMCS_SHADOWING)
-#define BROADWELL_ADDED_SECONDARY (HASWELL_ADDED_SECONDARY | SECONDARY_ENABLE_PML | SECONDARY_EPT_VIOLATION_VE)
+#define BROADWELL_ADDED_SECONDARY                                                                            \
+    (HASWELL_ADDED_SECONDARY | SECONDARY_ENABLE_PML | SECONDARY_EPT_VIOLATION_VE)
 #define SKYLAKE_ADDED_SECONDARY (SECONDARY_ENABLE_XSAVES_XRSTORS | SECONDARY_USE_TSC_SCALING)
 /* Kaby Lake's and the Skylake servers'. */
 #define SKYLAKE_SERVER_ADDED_SECONDARY SECONDARY_MODE_BASED_EXECUTE_CONTROL_FOR_EPT
-#define ICELAKE_ADDED_SECONDARY SECONDARY_SUB_PAGE_WRITE_PERMISSIONS_FOR_EPT /* which server was the first: assumed */
+#define ICELAKE_ADDED_SECONDARY                                                                              \
+    SECONDARY_SUB_PAGE_WRITE_PERMISSIONS_FOR_EPT /* which server was the first: assumed */
 #define SAPPHIRERAPIDS_ADDED_EXIT (EXIT_LOAD_CET_STATE | EXIT_LOAD_PKRS | EXIT_SAVE_IA32_PERF_GLOBAL_CTL)
 #define SAPPHIRERAPIDS_ADDED_ENTRY (ENTRY_LOAD_CET_STATE | ENTRY_LOAD_PKRS)
 #define SAPPHIRERAPIDS_ADDED_SECONDARY SECONDARY_ENABLE_USER_WAIT_AND_PAUSE
@@ -87,17 +89,20 @@
     .pinbased_ctls = CONTROL_MSR(PIN_DEFAULT1, pin),                                                         \
     .procbased_ctls = CONTROL_MSR(PRIMARY_DEFAULT1, primary), .exit_ctls = CONTROL_MSR(EXIT_DEFAULT1, exit), \
     .entry_ctls = CONTROL_MSR(ENTRY_DEFAULT1, entry)
-/* The same with the TRUE MSRs; pin: the pin-based controls; exit, entry: beyond those that all have. */
-#define CONTROL_MSRS_OF(pin, exit, entry)                                                                    \
-    CONTROL_MSRS_DEFAULT1(pin, MODELLED_PRIMARY, MODELLED_EXIT | (exit), MODELLED_ENTRY | (entry)),          \
+/* The same with the TRUE MSRs; pin: the pin-based controls; the others: beyond those that all have. */
+#define CONTROL_MSRS_OF(pin, primary, exit, entry)                                                           \
+    CONTROL_MSRS_DEFAULT1(pin, MODELLED_PRIMARY | (primary), MODELLED_EXIT | (exit),                         \
+                          MODELLED_ENTRY | (entry)),                                                         \
         .true_pinbased_ctls = CONTROL_MSR(PIN_DEFAULT1, pin),                                                \
-        .true_procbased_ctls = CONTROL_MSR(PRIMARY_DEFAULT1 & ~PRIMARY_DEFAULT1_OPTIONAL, MODELLED_PRIMARY), \
+        .true_procbased_ctls =                                                                               \
+            CONTROL_MSR(PRIMARY_DEFAULT1 & ~PRIMARY_DEFAULT1_OPTIONAL, MODELLED_PRIMARY | (primary)),        \
         .true_exit_ctls = CONTROL_MSR(EXIT_DEFAULT1 & ~EXIT_DEFAULT1_OPTIONAL, MODELLED_EXIT | (exit)),      \
         .true_entry_ctls = CONTROL_MSR(ENTRY_DEFAULT1 & ~ENTRY_DEFAULT1_OPTIONAL, MODELLED_ENTRY | (entry))
-#define MODELLED_CONTROL_MSRS CONTROL_MSRS_OF(MODELLED_PIN, 0u, 0u)
-#define SERVER_CONTROL_MSRS CONTROL_MSRS_OF(SERVER_PIN, 0u, 0u)
+#define MODELLED_CONTROL_MSRS CONTROL_MSRS_OF(MODELLED_PIN, 0u, 0u, 0u)
+#define SERVER_CONTROL_MSRS CONTROL_MSRS_OF(SERVER_PIN, 0u, 0u, 0u)
 #define SAPPHIRERAPIDS_CONTROL_MSRS                                                                          \
-    CONTROL_MSRS_OF(SERVER_PIN, SAPPHIRERAPIDS_ADDED_EXIT, SAPPHIRERAPIDS_ADDED_ENTRY)
+    CONTROL_MSRS_OF(SERVER_PIN, PRIMARY_ACTIVATE_TERTIARY_CONTROLS, SAPPHIRERAPIDS_ADDED_EXIT,               \
+                    SAPPHIRERAPIDS_ADDED_ENTRY)
 
 /* IA32_VMX_MISC: the activity states that a VM entry may set; every processor with VT-x has all three. */
 #define VMX_MISC_ACTIVITY_ALL                                                                                \
