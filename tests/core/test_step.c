@@ -147,6 +147,34 @@ static void rf_lets_one_instruction_pass(void **state)
     assert_int_equal(h->state.gpr[GPR_RAX], 1);
 }
 
+/* rep stosb of four bytes, the third or the last of them watched. SDM volume 3A, "System Flags and Fields in
+ * the EFLAGS Register": RF is set between iterations; behind the last one RIP is that of the next
+ * instruction. */
+static void stops_in_a_repetition(struct harness *h, uint64_t watched, uint64_t left, uint64_t rip)
+{
+    h->state.dr[0] = watched;
+    h->state.dr7 = 0x400 | DR7_G0 | DR7_WRITE_0;
+    LOAD(h, HARNESS_CODE, 0xf3, 0xaa, 0xf4);
+    h->state.gpr[GPR_RCX] = 4;
+    h->state.gpr[GPR_RDI] = 0x3000;
+    harness_run(h);
+    assert_int_equal(h->event.vector, VECTOR_DB);
+    assert_int_equal(h->event.debug_conditions, 1);
+    assert_int_equal(h->state.gpr[GPR_RCX], left);
+    assert_int_equal(h->state.rip, rip);
+    assert_int_equal(h->state.rflags & RFLAGS_RF, left ? RFLAGS_RF : 0);
+}
+
+static void a_data_breakpoint_between_iterations(void **state)
+{
+    stops_in_a_repetition(*state, 0x3002, 1, HARNESS_CODE);
+}
+
+static void a_data_breakpoint_of_the_last_iteration(void **state)
+{
+    stops_in_a_repetition(*state, 0x3003, 0, HARNESS_CODE + 2);
+}
+
 static void single_step_and_data_breakpoint_come_together(void **state)
 {
     struct harness *h = *state;
@@ -225,6 +253,8 @@ int main(void)
         T(a_data_breakpoint_is_a_trap),
         T(an_instruction_breakpoint_is_a_fault),
         T(rf_lets_one_instruction_pass),
+        T(a_data_breakpoint_between_iterations),
+        T(a_data_breakpoint_of_the_last_iteration),
         T(single_step_and_data_breakpoint_come_together),
         T(mov_ss_holds_a_data_breakpoint),
         T(alignment_at_cpl_3),
