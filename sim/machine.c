@@ -165,6 +165,22 @@ static bool open_processors(struct machine *m)
     return m->processors != NULL;
 }
 
+static bool open_sanitizer(struct machine *m)
+{
+    const struct machine_options *o = m->options;
+    if (!o->sanitize)
+        return true;
+    const struct sanitizer_options wanted = {
+        .groups = o->sanitize,
+        .minimum = o->sanitize_minimum ? cpu_profile_find(o->sanitize_minimum) : NULL,
+        .processors = m->processor_count,
+    };
+    m->sanitizer = sanitizer_new(&wanted, &m->mem);
+    for (unsigned i = 0; m->sanitizer && i < m->processor_count; i++)
+        sanitizer_attach(m->sanitizer, i, &m->processors[i].cpu.vmx);
+    return m->sanitizer;
+}
+
 bool machine_open(struct machine *m, const struct machine_options *options, struct machine_result *result)
 {
     const char *text = NULL;
@@ -184,6 +200,12 @@ bool machine_open(struct machine *m, const struct machine_options *options, stru
         boot_memory_free(&m->mem);
         return false;
     }
+    if (!open_sanitizer(m)) {
+        machine_end(m, MACHINE_INTERNAL, "out of memory for the sanitizer");
+        close_processors(m);
+        boot_memory_free(&m->mem);
+        return false;
+    }
     open_platform(m);
     return true;
 }
@@ -193,7 +215,10 @@ void machine_close(struct machine *m)
     m->result->cycles = machine_cycles(m);
     m->result->instructions = machine_instructions(m);
     machine_sum_accounts(m);
+    if (m->sanitizer && m->options->messages)
+        sanitizer_report(m->sanitizer, m->options->messages);
     close_processors(m);
+    sanitizer_free(m->sanitizer);
     boot_memory_free(&m->mem);
 }
 

@@ -47,6 +47,8 @@ struct machine_options {
     uint16_t debug_exit_port;  /* 0: 0xf4 */
     uint8_t debug_exit_size;   /* 0: 4 */
     struct trace *trace;       /* observer, or null */
+    unsigned sanitize;         /* enum finding_group: what to look for, and to report to messages at the end; 0: nothing */
+    const char *sanitize_minimum; /* name of a profile that has to suffice; null: none */
     FILE *messages;            /* explanations of failed entries and the like */
     bool quiet;                /* no explanations */
     /* Called with the time and where it went about every 50 million cycles and at the end; may be null. */

@@ -6,6 +6,7 @@
 #include "sim/cpu/cpu.h"
 #include "sim/machine.h"
 #include "sim/platform/platform.h"
+#include "sim/sanitize/sanitizer.h"
 
 struct machine_processor {
     struct machine *machine;
@@ -23,6 +24,7 @@ struct machine {
     struct cpu_selection selection; /* the processors' profile */
     struct phys_mem mem;
     struct platform platform;
+    struct sanitizer *sanitizer; /* null: not asked for */
     struct cpu_bus bus;
     struct machine_processor *processors; /* [0] is the bootstrap processor */
     unsigned processor_count;

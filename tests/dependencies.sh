@@ -12,14 +12,15 @@ vmx_model/      vtsim/ tlb/ vmx_model/
 traces/         vtsim/ traces/ vmx_model/errors. vmx_model/exit_reasons. vmx_model/vmcs_fields.def
 sim/core/       vtsim/ tlb/ sim/core/
 sim/cpu/        vtsim/ tlb/ vmx_model/ sim/cpu/
+sim/sanitize/   vtsim/ tlb/ vmx_model/ sim/sanitize/
 sim/platform/   vtsim/ sim/platform/ sim/cpu/cpu.h
 sim/boot/       vtsim/ sim/boot/
-sim/            vtsim/ tlb/ vmx_model/ traces/ sim/machine sim/core/core.h sim/cpu/cpu.h sim/cpu/features.h sim/platform/platform.h sim/boot/boot.h sim/boot/acpi.h sim/boot/bios.h
-sim/cli/        vtsim/ vmx_model/ traces/ sim/cli/ sim/machine.h sim/cpu/features.h sim/cpu/msr.h
+sim/            vtsim/ tlb/ vmx_model/ traces/ sim/machine sim/core/core.h sim/cpu/cpu.h sim/cpu/features.h sim/platform/platform.h sim/boot/boot.h sim/boot/acpi.h sim/boot/bios.h sim/sanitize/sanitizer.h
+sim/cli/        vtsim/ vmx_model/ traces/ sim/cli/ sim/machine.h sim/sanitize/sanitizer.h sim/cpu/features.h sim/cpu/msr.h
 bench/          vtsim/ tlb/ vmx_model/ traces/ sim/core/ sim/cpu/ sim/platform/ sim/boot/ sim/machine bench/ machine.h vmx.h
 examples/       machine.h vmx.h
 examples/probe/ machine.h vmx.h probe.h
-tests/guests/   machine.h vmx.h trap.h working_set.h
+tests/guests/   machine.h vmx.h trap.h working_set.h processors.S
 '
 
 # A header of the system or of a library, and the rooms that may know it. The host's clock and randomness would make runs differ.

@@ -81,6 +81,8 @@ static enum mmu_status translate_pieces(struct mmu *mmu, uint64_t linear, size_t
 
 static void write_piece(struct mmu *mmu, const struct pieces *pieces, unsigned i, const uint8_t *from)
 {
+    if (mmu->watch)
+        mmu_tell_access(mmu, pieces->physical[i], pieces->size[i], MMU_WRITE);
     write_physical(mmu->mem, pieces->physical[i], from, pieces->size[i]);
     if (pieces->virtualized[i])
         mmu->apic.written(mmu->apic.opaque, pieces->physical[i] & (PAGE_BYTES - 1),
@@ -96,8 +98,11 @@ enum mmu_status mmu_read(struct mmu *mmu, uint64_t linear, void *to, size_t size
     enum mmu_status status = translate_pieces(mmu, linear, size, MMU_READ, mode, &pieces, fault);
     if (status != MMU_OK)
         return status;
-    for (unsigned i = 0; i < pieces.count; i++)
+    for (unsigned i = 0; i < pieces.count; i++) {
+        if (mmu->watch)
+            mmu_tell_access(mmu, pieces.physical[i], pieces.size[i], MMU_READ);
         read_physical(mmu->mem, pieces.physical[i], (uint8_t *)to + (i ? pieces.size[0] : 0), pieces.size[i]);
+    }
     return MMU_OK;
 }
 

@@ -172,8 +172,12 @@ static enum mmu_status ept_walk(struct walk *walk, uint64_t guest_physical, unsi
     if (beyond_walk(walk, guest_physical))
         return violation(walk, guest_physical, need, 0, purpose, EPT_SUPPRESS_VE);
     enum mmu_status status = descend(walk, guest_physical, need, purpose, &path, page);
-    if (status != MMU_OK || walk->quiet)
+    if (status != MMU_OK)
         return status;
+    if (walk->quiet) { /* what is there, with no change to it */
+        page->dirty = !walk->mmu->tlb->current.ept_accessed_dirty || (path.value[path.depth - 1] & EPT_DIRTY);
+        return MMU_OK;
+    }
     status = judge(walk, guest_physical, need, purpose, &path, page);
     if (status != MMU_OK)
         return status;

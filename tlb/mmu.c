@@ -117,6 +117,8 @@ static enum mmu_status translate_by_walk(struct mmu *mmu, uint64_t linear, enum 
     mmu_drop_outer(mmu, &evicted);
     /* The frame of a page kept in pieces is that of the piece: it has the byte's own page. */
     fill(translation, linear, frame, tlb_rights(&mmu->tlb->current, frame, mode), size);
+    if (__builtin_expect(mmu->watch != NULL, 0))
+        mmu_watch_use(mmu, linear, access, mode, false, translation);
     return MMU_OK;
 }
 
@@ -144,6 +146,8 @@ enum mmu_status mmu_translate(struct mmu *mmu, uint64_t linear, enum mmu_access 
     tlb_touch(tlb, hit);
     fill(translation, linear, frame, rights,
          (enum tlb_size)(hit.array->where[hit.index] >> TLB_SIZE_SHIFT & 3));
+    if (__builtin_expect(mmu->watch != NULL, 0))
+        mmu_watch_use(mmu, linear, access, mode, true, translation);
     return MMU_OK;
 }
 

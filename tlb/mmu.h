@@ -110,6 +110,46 @@ struct mmu_outer_cache {
     void *opaque;
 };
 
+/* The entries of paging structures that one translation depends on. */
+struct mmu_path {
+    uint64_t address[40]; /* physical, of each entry, in the order of the walk */
+    bool ept[40];         /* of an EPT paging structure */
+    unsigned count;
+};
+
+/* A translation that was used, and that the tables do not give. */
+struct mmu_stale {
+    uint64_t linear;
+    enum mmu_access access;
+    enum trace_mapping mapping; /* what is kept: guest-physical when a combined mapping was made from it just now */
+    uint64_t cached;            /* physical address of the byte, as kept */
+    enum mmu_status status;     /* of a walk now */
+    uint64_t now;               /* MMU_OK: physical address of the byte, as the tables have it */
+    enum { MMU_STALE_PAGE, MMU_STALE_RIGHT, MMU_STALE_DIRTY } what; /* MMU_OK: what differs */
+    uint8_t page_bits;
+    bool global;
+    uint16_t vpid, pcid; /* the entry's tags, as is the next */
+    uint64_t ep4ta;      /* physical address; 0: none */
+    uint64_t root;       /* the guest's top-level table that it was read from; 0: not known */
+    const struct mmu_path *path; /* of the walk now, up to where it ended */
+};
+
+/* Who watches what is translated and accessed: stale.c. With one each use of a translation that the caller
+ * asks for is held against the tables. The callbacks may not be null. */
+struct mmu_watch {
+    const uint8_t *pages; /* a bit for each page of RAM (by offset in it): accesses to it are told */
+    void (*accessed)(void *opaque, uint64_t physical, size_t size, enum mmu_access access);
+    /* The tables that a translation depends on. */
+    void (*tables)(void *opaque, const struct mmu_path *path);
+    /* True: the outer cache must not keep the translation. */
+    bool (*stale)(void *opaque, const struct mmu_stale *stale);
+    /* Set by the core while translated code is about to access memory: where, and the time. */
+    bool in_translated_code;
+    uint64_t rip, cycles;
+    bool ask_again; /* the outer cache is not to keep the translation made last */
+    void *opaque;
+};
+
 struct tlb;        /* tlb.h */
 struct walk_cache; /* walk_cache.h */
 
@@ -123,6 +163,7 @@ struct mmu {
     struct cycle_account *account; /* charged for walks and flushes */
     struct mmu_outer_cache outer;
     struct mmu_apic apic;
+    struct mmu_watch *watch; /* null: nobody */
     uint8_t processor;
 };
 
@@ -173,6 +214,11 @@ enum mmu_status mmu_fetch(struct mmu *mmu, uint64_t linear, void *to, size_t siz
  * on. */
 enum mmu_status mmu_read_guest_physical(struct mmu *mmu, uint64_t guest_physical, void *to, size_t size,
                                         struct mmu_fault *fault);
+
+/* stale.c: tells the watch of an access to physical memory that is about to be made, if it is on a page that it watches. */
+void mmu_tell_access(const struct mmu *mmu, uint64_t physical, size_t size, enum mmu_access access);
+/* Empties the outer cache, so that each translation is asked for again. */
+void mmu_drop_outer_all(const struct mmu *mmu);
 
 /* For a debugger or a report: walks without side effects or statistics. */
 enum mmu_status mmu_peek(const struct mmu *mmu, uint64_t linear, uint64_t *physical);

@@ -14,6 +14,11 @@ void mmu_drop_outer(const struct mmu *mmu, const struct tlb_dropped *dropped);
 /* apic_access.c: SDM "Guest-Physical Accesses to the APIC-Access Page": never virtualized. */
 enum mmu_status mmu_guest_physical_apic_access(struct mmu_fault *fault);
 
+/* stale.c: holds a translation that was found for an access against the tables, and tells the watch. Rights that the tables
+ * do not give are taken out of *translation, so that they are asked for again. was_kept: it was not walked just now. */
+void mmu_watch_use(struct mmu *mmu, uint64_t linear, enum mmu_access access, struct mmu_mode mode, bool was_kept,
+                   struct mmu_translation *translation);
+
 /* account.c: charges the walk's references and records the miss. page_bits 0: it found no page. */
 void mmu_account_walk(struct mmu *mmu, enum trace_mapping mapping, const struct walk *walk, uint64_t address,
                       unsigned page_bits);

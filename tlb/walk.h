@@ -24,6 +24,7 @@ struct walk {
     enum mmu_access access;
     struct mmu_mode mode;
     bool quiet;                          /* mmu_peek: no rights, no flags, nothing cached */
+    struct mmu_path *path;               /* with quiet: the entries read are noted here; may be null */
     unsigned references, ept_references; /* to guest (or host) paging structures, and to EPT ones */
     uint64_t cycles, ept_cycles;         /* of them */
     uint64_t refill_cycles;              /* of those, booked under flushes of guest-physical mappings */
@@ -81,18 +82,31 @@ enum mmu_status sub_page_write_allowed(struct walk *walk, uint64_t guest_physica
 bool ept_misconfigured(const struct cpu_profile *profile, uint64_t entry, unsigned level);
 bool ept_maps_page(uint64_t entry, unsigned level);
 
+static inline void walk_note_reference(struct walk *walk, uint64_t physical, bool ept)
+{
+    struct mmu_path *path = walk->path;
+    if (!path || path->count == sizeof path->address / sizeof path->address[0])
+        return;
+    path->ept[path->count] = ept;
+    path->address[path->count++] = physical;
+}
+
 static inline void walk_count_reference(struct walk *walk, uint64_t physical)
 {
-    if (walk->quiet)
+    if (walk->quiet) {
+        walk_note_reference(walk, physical, false);
         return;
+    }
     walk->references++;
     walk->cycles += walk_cache_reference(walk->mmu->walk_cache, physical);
 }
 
 static inline void walk_count_ept_reference(struct walk *walk, uint64_t physical)
 {
-    if (walk->quiet)
+    if (walk->quiet) {
+        walk_note_reference(walk, physical, true);
         return;
+    }
     walk->ept_references++;
     walk->ept_cycles += walk_cache_reference(walk->mmu->walk_cache, physical);
 }

@@ -46,6 +46,7 @@ static struct cpu_outcome fail_late(struct vmx *vmx, uint32_t reason, uint64_t q
         return vmx_do_abort(vmx, VMX_ABORT_LOADING_HOST_MSRS);
     if (v->vm_exit_msr_load_count)
         vmx_update_regime(vmx);
+    vmx_tell(vmx, VMX_WATCH_HOST_LOADED, 0);
     return outcome_of(OUTCOME_JUMPED);
 }
 
@@ -108,6 +109,7 @@ static struct cpu_outcome load_guest(struct vmx *vmx, bool launch)
     vmx_start_preemption_timer(vmx);
     vmx->entry_cycles = vmx->account->now;
     vmx_entry_ended(vmx);
+    vmx_tell(vmx, VMX_WATCH_ENTERED, 0);
     trace_emit(vmx->trace, &(struct trace_event){.kind = TRACE_VM_ENTRY,
                                                  .processor = vmx->processor,
                                                  .vpid = vmcs_current_vpid(v),
@@ -123,6 +125,7 @@ struct cpu_outcome vmx_enter(struct vmx *vmx, bool launch, unsigned instruction_
 {
     (void)instruction_length;
     const struct vmcs *v = &vmx->vmcs;
+    vmx_tell(vmx, VMX_WATCH_ENTRY, 0);
     vmx->entry_began = vmx->account->now;
     vmx_charge_entry(vmx);
     struct check_context context = {.vmcs = v,

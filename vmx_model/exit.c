@@ -124,6 +124,7 @@ struct cpu_outcome vmx_exit(struct vmx *vmx, const struct vm_exit *exit)
     if (caused_by_nmi(exit))
         vmx->state->interruptibility_state |= BLOCKING_BY_NMI;
     const enum vmx_abort failure = change_to_host(vmx);
+    vmx_tell(vmx, VMX_WATCH_HOST_LOADED, 0);
     vmx_exit_ended(vmx, exit->reason, vpid, start);
     trace_emit(vmx->trace, &(struct trace_event){.kind = TRACE_VM_EXIT,
                                                  .processor = vmx->processor,

@@ -57,7 +57,28 @@ struct vmx_apic_write {
     uint8_t size;    /* bytes */
 };
 
+/* What a watch is told (the sanitizer: sim/sanitize). */
+enum vmx_watch_event {
+    VMX_WATCH_VMXON,       /* value: the region's physical address, as in the next two; it has succeeded */
+    VMX_WATCH_VMPTRLD,     /* is about to make it current */
+    VMX_WATCH_VMCLEAR,     /* is about to clear it */
+    VMX_WATCH_VMXOFF,      /* is about to leave VMX operation */
+    VMX_WATCH_FIELD,       /* VMREAD or VMWRITE; value: the encoding */
+    VMX_WATCH_INVEPT,      /* value: the type, as is the next */
+    VMX_WATCH_INVVPID,
+    VMX_WATCH_ENTRY,       /* VMLAUNCH or VMRESUME comes to its checks; the state is the host's */
+    VMX_WATCH_ENTERED,     /* the guest's state is loaded */
+    VMX_WATCH_HOST_LOADED, /* a VM exit or a late failure has loaded the host's state */
+    VMX_WATCH_CAPABILITY,  /* RDMSR in root operation; value: the MSR's index */
+};
+struct vmx;
+struct vmx_watch {
+    void (*event)(void *opaque, const struct vmx *vmx, enum vmx_watch_event event, uint64_t value);
+    void *opaque;
+};
+
 struct vmx {
+    const struct vmx_watch *watch; /* null: nobody */
     struct cpu_state *state;
     struct mmu *mmu;
     const struct phys_mem *mem;
@@ -104,6 +125,12 @@ struct vmx {
     struct vmx_exit_cost last_exit;
     bool controls_changed; /* since the last VM entry: the next one checks them anew */
 };
+
+static inline void vmx_tell(const struct vmx *vmx, enum vmx_watch_event event, uint64_t value)
+{
+    if (__builtin_expect(vmx->watch != NULL, 0))
+        vmx->watch->event(vmx->watch->opaque, vmx, event, value);
+}
 
 void vmx_init(struct vmx *vmx, struct cpu_state *state, struct mmu *mmu, const struct phys_mem *mem,
               const struct cpu_profile *profile, const struct trace *trace, struct cycle_account *account,

@@ -27,6 +27,7 @@ enum trace_kind {
     TRACE_EXCEPTION,          /* delivered through the IDT: code: vector; a: error code */
     TRACE_INTERRUPT,          /* external interrupt or NMI delivered through the IDT: code: vector */
     TRACE_TRIPLE_FAULT,       /* in root operation */
+    TRACE_FINDING,            /* of the sanitizer: code: enum finding_id; a: RIP; text: its name */
     TRACE_KIND_COUNT
 };
 

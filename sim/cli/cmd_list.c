@@ -93,14 +93,14 @@ static const struct cli_option options[] = {
 
 const struct cli_command cmd_list = {
     .name = "list",
-    .arguments = "fields|rules|exits|errors|controls|cpus|msrs|costs [--cpu PROFILE]\n           [--format "
+    .arguments = "fields|rules|exits|errors|controls|cpus|msrs|costs|findings [--cpu PROFILE]\n           [--format "
                  "text|json|csv]",
     .summary = "what the model knows: fields, rules, exits, errors, controls, profiles, MSRs, costs",
     .details = "fields: the fields of a VMCS. rules: what a VM entry checks. exits: basic exit reasons.\n"
                "errors: VM-instruction errors. controls: the bits of the VMX control fields. cpus: processor "
                "profiles.\n"
                "msrs: model-specific registers. costs: what operations cost in cycles, and where the figure "
-               "comes from.",
+               "comes from. findings: what 'vtsim run --sanitize' looks for.",
     .options = options,
     .positional = set_topic,
     .run = run,

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "sim/cpu/features.h"
+#include "sim/sanitize/sanitizer.h"
 #include "vmx_model/checks/checks.h"
 #include "vmx_model/control_table.h"
 #include "vmx_model/errors.h"
@@ -270,6 +271,19 @@ static void fill_costs(struct table *table)
         add_costs(table, profile);
 }
 
+static void fill_findings(struct table *table)
+{
+    columns(table, (const char *const[]){"id", "group", "what", "section", "advice", NULL});
+    const struct finding_info *finding;
+    for (size_t i = 0; (finding = finding_at(i)); i++) {
+        table_string(table, finding->id);
+        table_string(table, finding_group_name(finding->group));
+        table_string(table, finding->what);
+        table_string(table, finding->section);
+        table_string(table, finding->advice);
+    }
+}
+
 const struct list_topic list_topics[] = {
     {"fields", "the fields of a VMCS", fill_fields, NULL},
     {"rules", "what a VM entry checks", fill_rules, NULL},
@@ -279,5 +293,6 @@ const struct list_topic list_topics[] = {
     {"cpus", "processor profiles", fill_cpus, fill_cpus_for},
     {"msrs", "model-specific registers", fill_msrs, NULL},
     {"costs", "what operations cost in cycles, and where the figure comes from", fill_costs, fill_costs_for},
+    {"findings", "what `vtsim run --sanitize` looks for", fill_findings, NULL},
     {0},
 };

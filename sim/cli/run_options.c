@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sim/cli/run_request.h"
+#include "sim/sanitize/sanitizer.h"
 #include "vtsim/profile.h"
 
 #define MEMORY_DEFAULT (128ull << 20)
@@ -219,6 +220,39 @@ static int set_format(void *target, const char *value)
     return cli_fail(CLI_USAGE, "--format %s: text, json, csv or html is wanted", value);
 }
 
+static unsigned sanitize_group(const char *name)
+{
+    for (unsigned bit = 1; finding_group_name(bit); bit <<= 1)
+        if (!strcmp(name, finding_group_name(bit)))
+            return bit;
+    return 0;
+}
+
+static int set_sanitize(void *target, const char *value)
+{
+    struct machine_options *machine = &((struct run_request *)target)->machine;
+    const char *at = value;
+    do {
+        char name[16];
+        const size_t length = strcspn(at, ",");
+        snprintf(name, sizeof name, "%.*s", (int)length, at);
+        const unsigned group = sanitize_group(name);
+        if (!group)
+            return cli_fail(CLI_USAGE, "--sanitize %s: '%s' is none of vmx, tlb and limits", value, name);
+        machine->sanitize |= group;
+        at += length;
+    } while (*at++);
+    return CLI_OK;
+}
+
+static int set_sanitize_minimum(void *target, const char *value)
+{
+    if (!cpu_profile_find(value))
+        return unknown_profile(value);
+    ((struct run_request *)target)->machine.sanitize_minimum = value;
+    return CLI_OK;
+}
+
 static int set_quiet(void *target, const char *value)
 {
     (void)value;
@@ -310,6 +344,9 @@ const struct cli_option run_options[] = {
     {"label", "TEXT", "a name for this run in the statistics file", set_label},
     {"device", "isa-debug-exit,...", "with iobase=PORT and iosize=SIZE; 0xf4 and 4 if not given", set_device},
     {"format", "text|json|csv|html", "of what --cpu all prints; text if not given", set_format},
+    {"sanitize", "vmx,tlb,limits", "report at the end what works here but is undefined, or breaks elsewhere: 'vtsim list findings'",
+     set_sanitize},
+    {"sanitize-minimum", "PROFILE", "with --sanitize vmx: report what this processor would not have", set_sanitize_minimum},
     {"quiet", NULL, "do not explain failed VM entries", set_quiet},
     {"gdb", "PORT", NULL, refuse_gdb},
     {"trace", "FILE", NULL, refuse_trace},
@@ -333,5 +370,7 @@ int run_request_check(const struct run_request *request)
         return cli_fail(CLI_USAGE, "--label names a run in a statistics file: give --stats FILE.db too");
     if (request->format_given && !request->every_cpu)
         return cli_fail(CLI_USAGE, "--format is for what --cpu all prints");
+    if (request->machine.sanitize_minimum && !(request->machine.sanitize & FINDINGS_VMX))
+        return cli_fail(CLI_USAGE, "--sanitize-minimum is looked at by --sanitize vmx: give that too");
     return CLI_OK;
 }

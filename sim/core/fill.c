@@ -2,8 +2,8 @@
  * fill.c: the MMU behind the library's TLB fill, its cache kept a subset of the modelled TLB, and physical
  * memory.
  *
- * Guest-physical layout is the library's physical layout: RAM where it is, and one region of devices over each hole, so
- * that no access ends the run.
+ * Guest-physical layout is the library's physical layout: RAM where it is, and one region of devices over
+ * each hole, so that no access ends the run.
  */
 #include "sim/core/core_private.h"
 #include "sim/core/foreign.h"
@@ -81,17 +81,59 @@ static bool translate(struct core *core, uint64_t va, int size, int access, int 
     return kind != MMU_FETCH || phys_ram(core->config.mem, out->physical & ~0xfffull, 4096);
 }
 
+/* For a watch: where translated code is, and when. In a block of one instruction that is known, and the
+ * library would throw such a block away. */
+static void tell_place(struct core *core, uintptr_t host_pc)
+{
+    struct mmu_watch *watch = core->config.mmu->watch;
+    if (host_pc && !core->stepping)
+        cpu_restore_state_x86_64(core->cpu, host_pc,
+                                 false); /* sets RIP, and how flags are computed: both as they are here */
+    watch->in_translated_code = true;
+    watch->rip = core->stepping ? core->step_rip : core->env->rip;
+    watch->cycles = core->config.account->now + (uint64_t)(core->granted - *core->budget);
+    watch->ask_again = false;
+}
+
+/* The access is about to be made. True: the next one to that page is to be asked for too. */
+static bool tell_access(const struct core *core, uint64_t physical, int size, int access)
+{
+    const struct mmu *mmu = core->config.mmu;
+    const uint8_t *ram = phys_ram(mmu->mem, physical, 1);
+    const uint64_t page = ram ? (uint64_t)(ram - mmu->mem->ram) >> 12 : 0;
+    mmu_tell_access(mmu, physical, size > 0 ? (size_t)size : 1,
+                    access == 2   ? MMU_FETCH
+                    : access == 1 ? MMU_WRITE
+                                  : MMU_READ);
+    return mmu->watch->ask_again || (ram && (mmu->watch->pages[page >> 3] & (1u << (page & 7))));
+}
+
+/* What translate does, with a watch told where. */
+static bool translate_watched(struct core *core, uint64_t va, int size, int access, int mmu_index,
+                              uintptr_t host_pc, struct mmu_translation *out, bool *ask_again)
+{
+    struct mmu_watch *watch = core->config.mmu->watch;
+    if (__builtin_expect(!watch, 1))
+        return translate(core, va, size, access, mmu_index, out, ask_again);
+    tell_place(core, host_pc);
+    const bool found = translate(core, va, size, access, mmu_index, out, ask_again);
+    if (found)
+        *ask_again |= tell_access(core, out->physical, size, access);
+    watch->in_translated_code = false;
+    return found;
+}
+
 bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access, int mmu_index, bool probe,
                                     uintptr_t host_pc)
 {
     struct core *core = core_current;
     struct mmu_translation found;
-    bool virtualized;
+    bool ask_again; /* at each access to the page */
     if (!core && core_foreign_fill)
         return core_foreign_fill(cs, va, mmu_index);
     if (!core || cs != (void *)core->cpu)
         return __real_unicorn_fill_tlb_x86_64(cs, va, size, access, mmu_index, probe, host_pc);
-    if (!translate(core, va, size, access, mmu_index, &found, &virtualized)) {
+    if (!translate_watched(core, va, size, access, mmu_index, host_pc, &found, &ask_again)) {
         if (probe)
             return false;
         leave_with_fault(core, host_pc);
@@ -103,7 +145,7 @@ bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access,
     if (access == 1 && !(found.rights & MMU_RIGHT_WRITE))
         rights |= LIB_PAGE_WRITE | LIB_PAGE_WRITE_INVALID;
     /* With less than a page the library asks at each access. */
-    tlb_set_page_x86_64(cs, page, found.physical & ~0xfffull, rights, mmu_index, virtualized ? 1 : 4096);
+    tlb_set_page_x86_64(cs, page, found.physical & ~0xfffull, rights, mmu_index, ask_again ? 1 : 4096);
     core_note_fill(core, page, (unsigned)mmu_index, fetch);
     if (found.rights & MMU_RIGHT_WRITE && !core_holds_code(core, found.physical))
         core_cache_slot(core, (unsigned)mmu_index, page)->write &= ~LIB_TLB_WATCHED;

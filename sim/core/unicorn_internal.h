@@ -203,6 +203,7 @@ extern void tb_flush_jmp_cache_x86_64(void *cpu, uint64_t va);
 extern void tb_invalidate_phys_range_x86_64(struct uc_struct *, uint64_t start, uint64_t end);
 extern void x86_update_hflags_x86_64(void *state);
 extern uint64_t helper_read_eflags_x86_64(void *state);
+extern bool cpu_restore_state_x86_64(void *cpu, uintptr_t host_pc, bool will_exit);
 extern void cpu_loop_exit_restore_x86_64(void *cpu, uintptr_t host_pc) __attribute__((noreturn));
 extern uint32_t cpu_ldl_data_ra_x86_64(void *state, uint64_t address, uintptr_t host_pc);
 extern void raise_exception_ra_x86_64(void *state, int vector, uintptr_t host_pc) __attribute__((noreturn));

@@ -286,5 +286,7 @@ bool msr_write_pkrs(struct cpu *cpu, uint32_t index, uint64_t value)
 
 bool msr_read_vmx_capability(struct cpu *cpu, uint32_t index, uint64_t *value)
 {
+    if (!cpu->vmx.non_root)
+        vmx_tell(&cpu->vmx, VMX_WATCH_CAPABILITY, index);
     return vmx_capability_msr(&cpu->profile->vmx, index, value);
 }

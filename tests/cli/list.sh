@@ -22,7 +22,8 @@ expect 2 "did you mean 'fields'?" list field
 expect 2 "one list at a time" list fields rules
 expect 2 "unknown option" list fields --csv
 
-for topic in fields rules exits errors controls cpus msrs costs; do
+expect 0 "stale_ept" list findings
+for topic in fields rules exits errors controls cpus msrs costs findings; do
     "$vtsim" list "$topic" --json >"$topic.json"
     check "list $topic --json is JSON with as many rows as the text has" \
         test "$(sqlite3 :memory: "SELECT json_array_length(readfile('$topic.json'))")" = \

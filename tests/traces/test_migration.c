@@ -108,7 +108,7 @@ static void expect_schema_of_a_new_file(struct sqlite3 *db, const char *new_path
     expect_text(db, sql, expected);
     free(expected);
     store_close(new);
-    expect_text(db, "PRAGMA user_version", "2");
+    expect_text(db, "PRAGMA user_version", "3");
     expect_text(db, "PRAGMA integrity_check", "ok");
     expect_text(db, "SELECT count(*) FROM pragma_foreign_key_check", "0");
 }
@@ -139,6 +139,26 @@ static void an_older_file_is_brought_up_to_date_for_reading(void **state)
     expect_figures_of_version_1(store_database(store));
     expect_schema_of_a_new_file(store_database(store), in_folder(state, "new.db"));
     assert_int_equal(sqlite3_db_readonly(store_database(store), "main"), 1);
+    store_close(store);
+}
+
+/* Version 2 lacked the findings alone: everything else stays where it is. */
+static void a_file_of_version_2_gets_the_table_of_findings(void **state)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s", in_folder(state, "old.db"));
+    make_old_file(path, "v2.sql");
+    struct store *store = open_ok(path, STORE_READ);
+    struct sqlite3 *db = store_database(store);
+    expect_schema_of_a_new_file(db, in_folder(state, "new.db"));
+    expect_text(db, "SELECT count(*) FROM findings", "0");
+    expect_text(db, "SELECT label || ' ' || outcome || ' ' || cycles || ' ' || instructions FROM runs",
+                "first power-off 57574 13778");
+    expect_text(db, "SELECT sum(count) FROM exits", "10");
+    expect_text(db, "SELECT sum(cycles) FROM cycles_by_cause", "57574");
+    store_close(store);
+    store = open_ok(path, STORE_WRITE);
+    assert_int_equal(add_sample_run(store, "second"), 2);
     store_close(store);
 }
 
@@ -214,6 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_FOLDER(an_older_file_is_brought_up_to_date_for_writing),
         IN_FOLDER(an_older_file_is_brought_up_to_date_for_reading),
+        IN_FOLDER(a_file_of_version_2_gets_the_table_of_findings),
         IN_FOLDER(ids_go_on_where_they_were),
         IN_FOLDER(a_migration_that_fails_changes_nothing),
         IN_FOLDER(an_older_file_that_cannot_be_written_is_refused_with_the_way_out),

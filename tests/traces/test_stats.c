@@ -78,6 +78,29 @@ static void tells_sizes_of_pages_apart(void **state)
     stats_free(stats);
 }
 
+/* Counts go into the digest, places do not; without findings there is nothing to see of them. */
+static void findings_are_counted_with_their_first_place(void **state)
+{
+    (void)state;
+    const struct run_result result = {.outcome = "power-off"};
+    struct stats *stats = stats_new();
+    const uint64_t none = stats_digest(stats, &result);
+    event_at(stats, 0, (struct trace_event){.kind = TRACE_FINDING, .code = FINDING_stale_ept, .a = 0x1234, .cycles = 70});
+    const uint64_t one = stats_digest(stats, &result);
+    event_at(stats, 0, (struct trace_event){.kind = TRACE_FINDING, .code = FINDING_stale_ept, .a = 0x5678, .cycles = 90});
+    const struct stats_finding *f = &stats->findings[FINDING_stale_ept];
+    assert_int_equal(f->count, 2);
+    assert_int_equal(f->first_rip, 0x1234);
+    assert_int_equal(f->first_cycles, 70);
+    assert_int_equal(stats->findings[FINDING_vmcs_read].count, 0);
+    assert_true(none != one && one != stats_digest(stats, &result));
+    assert_string_equal(trace_finding_name(FINDING_stale_ept), "stale_ept");
+    assert_null(trace_finding_name(FINDING_COUNT));
+    event_at(stats, 0, (struct trace_event){.kind = TRACE_FINDING, .code = FINDING_COUNT});
+    assert_int_equal(stats->unknown_events, 1);
+    stats_free(stats);
+}
+
 static void exits_as_the_guest_sees_them(void **state)
 {
     (void)state;
@@ -407,6 +430,7 @@ int main(void)
         cmocka_unit_test(counts_exits_by_reason_and_vpid),
         cmocka_unit_test(counts_translations_and_flushes),
         cmocka_unit_test(tells_sizes_of_pages_apart),
+        cmocka_unit_test(findings_are_counted_with_their_first_place),
         cmocka_unit_test(exits_as_the_guest_sees_them),
         cmocka_unit_test(costs_go_into_buckets_by_powers_of_two),
         cmocka_unit_test(slices_double_when_there_are_too_many),

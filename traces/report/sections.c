@@ -127,6 +127,9 @@ const struct report_section report_sections[] = {
      " ORDER BY cause, mapping, page_size", NULL},
     {"events", "Exceptions and interrupts delivered", false,
      "SELECT kind, vector, name, sum(count) AS count FROM events WHERE run = ?1 GROUP BY kind, vector ORDER BY kind, vector", NULL},
+    {"findings", "What the sanitizer found ('vtsim list findings' says what each means)", false,
+     "SELECT finding, count, first_processor, printf('0x%x', first_rip) AS first_rip, first_cycle FROM findings WHERE run = ?1"
+     " ORDER BY finding", NULL},
     {"timeline", "VM exits in the course of time", false,
      "SELECT processor, begins, width, reason, name, count, cycles FROM timeline JOIN exit_reasons USING(reason)"
      " WHERE run = ?1 ORDER BY processor, begins, reason", TIMELINE_TEXT},

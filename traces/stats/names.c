@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "vtsim/findings.h"
 #include "vtsim/trace.h"
 
 static const char *const instruction_names[TRACE_VMX_INSTRUCTION_COUNT] = {
@@ -38,4 +39,14 @@ const char *trace_mapping_name(unsigned mapping)
 const char *trace_vector_name(unsigned vector)
 {
     return vector < 32 ? vector_names[vector] : NULL;
+}
+
+const char *trace_finding_name(unsigned finding)
+{
+    static const char *const names[FINDING_COUNT] = {
+#define FINDING(identifier, group, what, section, advice) [FINDING_##identifier] = #identifier,
+#include "vtsim/findings.def"
+#undef FINDING
+    };
+    return finding < FINDING_COUNT ? names[finding] : NULL;
 }

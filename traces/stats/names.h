@@ -16,5 +16,7 @@ const char *trace_vmx_instruction_name(unsigned instruction);
 const char *trace_mapping_name(unsigned mapping);
 /* Exception vectors 0 to 31: the mnemonic, as "#GP". SDM volume 3A, "Exception and Interrupt Reference". */
 const char *trace_vector_name(unsigned vector);
+/* enum finding_id. */
+const char *trace_finding_name(unsigned finding);
 
 #endif

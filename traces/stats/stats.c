@@ -186,6 +186,16 @@ static void count_flush(struct stats_processor *p, const struct trace_event *eve
     flush->dropped_global += event->b;
 }
 
+static void count_finding(struct stats *stats, const struct trace_event *event)
+{
+    struct stats_finding *finding = &stats->findings[event->code];
+    if (!finding->count++) {
+        finding->first_rip = event->a;
+        finding->first_cycles = event->cycles;
+        finding->first_processor = event->processor;
+    }
+}
+
 /* How many codes each kind has; an event beyond that is counted as unknown. */
 static const uint32_t code_limit[TRACE_KIND_COUNT] = {
     [TRACE_VM_ENTRY] = 2,
@@ -200,6 +210,7 @@ static const uint32_t code_limit[TRACE_KIND_COUNT] = {
     [TRACE_EXCEPTION] = STATS_VECTORS,
     [TRACE_INTERRUPT] = STATS_VECTORS,
     [TRACE_TRIPLE_FAULT] = UINT32_MAX,
+    [TRACE_FINDING] = FINDING_COUNT,
 };
 
 static bool known(const struct trace_event *event)
@@ -258,6 +269,9 @@ static void count(struct stats *stats, struct stats_processor *p, const struct t
         break;
     case TRACE_EXIT_COST:
         count_round_trip(p, event);
+        break;
+    case TRACE_FINDING:
+        count_finding(stats, event);
         break;
     case TRACE_KIND_COUNT:
         break;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "vtsim/cycles.h"
+#include "vtsim/findings.h"
 #include "vtsim/trace.h"
 
 #define STATS_EXIT_REASONS 128 /* basic exit reasons below this are told apart; the SDM's list ends below */
@@ -116,7 +117,15 @@ struct stats_entry_failure {
     uint64_t count;
 };
 
+/* A kind of finding of the sanitizer. */
+struct stats_finding {
+    uint64_t count;
+    uint64_t first_rip, first_cycles;
+    uint8_t first_processor;
+};
+
 struct stats {
+    struct stats_finding findings[FINDING_COUNT];
     struct stats_processor *processors[STATS_PROCESSORS]; /* null: nothing happened on it yet */
     struct stats_entry_failure *failures;                 /* in order of first appearance */
     size_t failure_count, failure_capacity;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "traces/stats/names.h"
+
 /* 64-bit FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/, offset basis and prime. */
 #define FNV_BASIS UINT64_C(0xcbf29ce484222325)
 #define FNV_PRIME UINT64_C(0x100000001b3)
@@ -76,6 +78,16 @@ static void mix_failures(uint64_t *digest, const struct stats *stats)
     mix(digest, stats->uncounted);
 }
 
+/* A run without findings, as most are, has the digest that it has without the sanitizer's looking. */
+static void mix_findings(uint64_t *digest, const struct stats *stats)
+{
+    for (size_t i = 0; i < FINDING_COUNT; i++)
+        if (stats->findings[i].count) {
+            mix_text(digest, trace_finding_name((unsigned)i));
+            mix(digest, stats->findings[i].count);
+        }
+}
+
 uint64_t stats_digest(const struct stats *stats, const struct run_result *result)
 {
     uint64_t digest = FNV_BASIS;
@@ -92,5 +104,6 @@ uint64_t stats_digest(const struct stats *stats, const struct run_result *result
     mix_failures(&digest, stats);
     mix(&digest, stats->unknown_events);
     mix(&digest, stats->checked_steps);
+    mix_findings(&digest, stats);
     return digest;
 }

@@ -51,7 +51,9 @@ static const struct schema_migration migrations[] = {
      "INSERT INTO main.events SELECT run, 0, -1, kind, vector, name, count FROM old_events;"
      DONE_WITH(sequence) DONE_WITH(vm_exits) DONE_WITH(vm_entries) DONE_WITH(entry_failures) DONE_WITH(vmx_instructions)
      DONE_WITH(tlb_fills) DONE_WITH(tlb_flushes) DONE_WITH(events) DONE_WITH(exit_reasons)
-     DONE_WITH(instruction_errors) DONE_WITH(runs)},
+     DONE_WITH(instruction_errors) DONE_WITH(runs), NULL},
+    /* Version 2 had no findings. */
+    {2, NULL, NULL, SCHEMA_FINDINGS_SQL},
 };
 /* clang-format on */
 

@@ -83,4 +83,5 @@ const char schema_tables_sql[] =
     "CREATE TABLE events(" RUN PROCESSOR VPID
     " kind TEXT NOT NULL CHECK(kind IN ('exception', 'interrupt', 'triple fault')),"
     " vector INTEGER NOT NULL CHECK(vector BETWEEN 0 AND 255), name TEXT, " COUNT
-    KEY("processor, vpid, kind, vector");
+    KEY("processor, vpid, kind, vector")
+    SCHEMA_FINDINGS_SQL;

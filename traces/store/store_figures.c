@@ -222,5 +222,11 @@ bool store_write_figures(struct store *store, int64_t id, const struct stats *st
     for (size_t i = 0; w.ok && i < stats->failure_count; i++)
         w.ok = store_run(store, STORE_ENTRY_FAILURE, "ititi", id, failure_kind(stats->failures[i].code),
                          I(stats->failures[i].code), stats->failures[i].rule, I(stats->failures[i].count));
+    for (size_t i = 0; w.ok && i < FINDING_COUNT; i++) {
+        const struct stats_finding *f = &stats->findings[i];
+        if (f->count)
+            w.ok = store_run(store, STORE_FINDING, "itiiii", id, trace_finding_name((unsigned)i), I(f->count), I(f->first_processor),
+                             I(f->first_rip), I(f->first_cycles));
+    }
     return w.ok;
 }

@@ -40,6 +40,8 @@ static bool migrate(struct store *store)
         !(store_execute(store, migration->set_aside) && store_execute(store, schema_tables_sql) &&
           store_execute(store, migration->bring_back)))
         return false;
+    if (migration->add && !store_execute(store, migration->add))
+        return false;
     return store_execute(store, schema_views_sql) && store_execute(store, schema_numbers_sql);
 }
 

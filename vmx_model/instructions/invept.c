@@ -23,6 +23,7 @@ struct cpu_outcome vmx_instruction_invept(struct vmx *vmx, const struct insn *in
     /* Figure "INVEPT Descriptor": bits 127:64 must be zero. */
     if (descriptor[1])
         return vmx_done_fail(vmx, VMX_ERROR_INVALID_OPERAND_TO_INVEPT_INVVPID);
+    vmx_tell(vmx, VMX_WATCH_INVEPT, type);
     if (type == INVEPT_GLOBAL) {
         mmu_flush_all_ept(vmx->mmu);
         return vmx_done_succeed(vmx);

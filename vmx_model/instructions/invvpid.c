@@ -46,6 +46,7 @@ struct cpu_outcome vmx_instruction_invvpid(struct vmx *vmx, const struct insn *i
     if (descriptor[0] >> 16 || (type != INVVPID_ALL_CONTEXTS && !descriptor[0]) ||
         (type == INVVPID_INDIVIDUAL_ADDRESS && !canonical(vmx, descriptor[1])))
         return vmx_done_fail(vmx, VMX_ERROR_INVALID_OPERAND_TO_INVEPT_INVVPID);
+    vmx_tell(vmx, VMX_WATCH_INVVPID, type);
     invalidate(vmx, type, (uint16_t)descriptor[0], descriptor[1]);
     return vmx_done_succeed(vmx);
 }

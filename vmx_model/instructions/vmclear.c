@@ -14,6 +14,7 @@ struct cpu_outcome vmx_instruction_vmclear(struct vmx *vmx, const struct insn *i
     if (address == vmx->vmxon_pointer)
         return vmx_done_fail(vmx, VMX_ERROR_VMCLEAR_VMXON_POINTER);
 
+    vmx_tell(vmx, VMX_WATCH_VMCLEAR, address);
     /* Only the current VMCS has data on the processor; those of every other are in memory. */
     if (address == vmx->current_vmcs) {
         vmx->vmcs.launched = false;

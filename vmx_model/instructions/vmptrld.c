@@ -27,6 +27,7 @@ struct cpu_outcome vmx_instruction_vmptrld(struct vmx *vmx, const struct insn *i
     if (!identifier_supported(&vmx->profile->vmx, identifier))
         return vmx_done_fail(vmx, VMX_ERROR_VMPTRLD_INCORRECT_REVISION);
 
+    vmx_tell(vmx, VMX_WATCH_VMPTRLD, address);
     if (address != vmx->current_vmcs) {
         if (vmx->current_vmcs != VMX_NO_VMCS)
             vmcs_region_store(vmx->mem, vmx->current_vmcs, &vmx->vmcs);

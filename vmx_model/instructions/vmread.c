@@ -16,6 +16,7 @@ struct cpu_outcome vmx_instruction_vmread(struct vmx *vmx, const struct insn *in
     if (!field)
         return vmx_done_fail(vmx, VMX_ERROR_UNSUPPORTED_VMCS_COMPONENT);
 
+    vmx_tell(vmx, VMX_WATCH_FIELD, encoding);
     value = vmx_accessed_vmcs_read(vmx, field, (uint32_t)encoding);
     if (insn->is_memory) {
         if (!mmu_write_operand(vmx->mmu, vmx->state, insn, &value, size, &fault))

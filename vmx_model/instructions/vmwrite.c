@@ -35,6 +35,7 @@ struct cpu_outcome vmx_instruction_vmwrite(struct vmx *vmx, const struct insn *i
     if (field->access == VMCS_RO && !(vmx->profile->vmx.misc & VMX_MISC_VMWRITE_ALL))
         return vmx_done_fail(vmx, VMX_ERROR_VMWRITE_READ_ONLY_COMPONENT);
 
+    vmx_tell(vmx, VMX_WATCH_FIELD, encoding);
     vmx->controls_changed |= !vmx->non_root && is_major_control(field);
     vmx_accessed_vmcs_write(vmx, field, (uint32_t)encoding, value);
     return vmx_done_succeed(vmx);

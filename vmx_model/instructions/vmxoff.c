@@ -5,6 +5,7 @@
 struct cpu_outcome vmx_instruction_vmxoff(struct vmx *vmx, const struct insn *insn)
 {
     (void)insn;
+    vmx_tell(vmx, VMX_WATCH_VMXOFF, 0);
     /* SDM "Software Use of Virtual-Machine Control Structures" lets active VMCSs be corrupted here. The model
      * writes its data back, which is the harmless choice. */
     if (vmx->current_vmcs != VMX_NO_VMCS)

@@ -37,5 +37,6 @@ struct cpu_outcome vmx_instruction_vmxon(struct vmx *vmx, const struct insn *ins
     vmx->non_root = false;
     vmx->vmxon_pointer = address;
     vmx->current_vmcs = VMX_NO_VMCS;
+    vmx_tell(vmx, VMX_WATCH_VMXON, address);
     return vmx_done_succeed(vmx);
 }
