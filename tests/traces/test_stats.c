@@ -85,9 +85,9 @@ static void findings_are_counted_with_their_first_place(void **state)
     const struct run_result result = {.outcome = "power-off"};
     struct stats *stats = stats_new();
     const uint64_t none = stats_digest(stats, &result);
-    event_at(stats, 0, (struct trace_event){.kind = TRACE_FINDING, .code = FINDING_stale_ept, .a = 0x1234, .cycles = 70});
+    event_at(stats, 70, (struct trace_event){.kind = TRACE_FINDING, .code = FINDING_stale_ept, .a = 0x1234});
     const uint64_t one = stats_digest(stats, &result);
-    event_at(stats, 0, (struct trace_event){.kind = TRACE_FINDING, .code = FINDING_stale_ept, .a = 0x5678, .cycles = 90});
+    event_at(stats, 90, (struct trace_event){.kind = TRACE_FINDING, .code = FINDING_stale_ept, .a = 0x5678});
     const struct stats_finding *f = &stats->findings[FINDING_stale_ept];
     assert_int_equal(f->count, 2);
     assert_int_equal(f->first_rip, 0x1234);
