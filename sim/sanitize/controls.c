@@ -4,6 +4,7 @@
 
 #include "sim/sanitize/private.h"
 #include "vmx_model/capabilities.h"
+#include "vmx_model/control_table.h"
 #include "vmx_model/controls.h"
 
 enum {
@@ -11,6 +12,7 @@ enum {
     IA32_VMX_EPT_VPID_CAP = 0x48c,
     IA32_VMX_VMFUNC = 0x491,
     IA32_VMX_PROCBASED_CTLS3 = 0x492,
+    IA32_VMX_EXIT_CTLS2 = 0x493,
     CAPABILITY_MSRS = 32,
 };
 #define EPTP_ACCESSED_AND_DIRTY (1ull << 6)
@@ -21,28 +23,24 @@ enum {
  * appendix; true_msr 0: there are no default1 controls. */
 static const struct control_word {
     const char *name;
+    enum vmcs_field_index field;
     uint32_t msr, true_msr, default1;
 } words[VMX_CONTROL_WORDS] = {
-    [VMX_PIN_BASED] = {"pin-based controls", 0x481, 0x48d, 0x00000016},
-    [VMX_PRIMARY] = {"primary processor-based controls", 0x482, 0x48e, 0x0401e172},
-    [VMX_SECONDARY] = {"secondary processor-based controls", 0x48b, 0, 0},
-    [VMX_EXIT] = {"VM-exit controls", 0x483, 0x48f, 0x00036dff},
-    [VMX_ENTRY] = {"VM-entry controls", 0x484, 0x490, 0x000011ff},
+    [VMX_PIN_BASED] = {"pin-based controls", VMCS_INDEX_pin_based_controls, 0x481, 0x48d, 0x00000016},
+    [VMX_PRIMARY] = {"primary processor-based controls", VMCS_INDEX_primary_proc_based_controls, 0x482, 0x48e,
+                     0x0401e172},
+    [VMX_SECONDARY] = {"secondary processor-based controls", VMCS_INDEX_secondary_proc_based_controls, 0x48b,
+                       0, 0},
+    [VMX_EXIT] = {"VM-exit controls", VMCS_INDEX_primary_vm_exit_controls, 0x483, 0x48f, 0x00036dff},
+    [VMX_ENTRY] = {"VM-entry controls", VMCS_INDEX_vm_entry_controls, 0x484, 0x490, 0x000011ff},
 };
 
 static const char *control_name(enum vmx_control_word word, unsigned bit)
 {
-    static const struct {
-        uint8_t word, bit;
-        const char *name;
-    } names[] = {
-#define CONTROL_NAME(word, bit, name) {word, bit, name},
-#include "sim/sanitize/control_names.def"
-#undef CONTROL_NAME
-    };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (names[i].word == word && names[i].bit == bit)
-            return names[i].name;
+    const struct vmx_control *control;
+    for (size_t i = 0; (control = vmx_control_at(i)); i++)
+        if (control->field == words[word].field && vmx_control_bit(control) == bit)
+            return control->name;
     return "no name";
 }
 
@@ -147,6 +145,9 @@ static void check_extensions(struct sanitizer_processor *p)
         !was_read(p, IA32_VMX_PROCBASED_CTLS3))
         sanitizer_find(p, FINDING_capability_not_read,
                        "tertiary processor-based controls: MSR 0x%x was not read", IA32_VMX_PROCBASED_CTLS3);
+    if (v->primary_vm_exit_controls & EXIT_ACTIVATE_SECONDARY_CONTROLS && !was_read(p, IA32_VMX_EXIT_CTLS2))
+        sanitizer_find(p, FINDING_capability_not_read, "secondary VM-exit controls: MSR 0x%x was not read",
+                       IA32_VMX_EXIT_CTLS2);
     if (value_of(v, VMX_SECONDARY) & SECONDARY_ENABLE_VM_FUNCTIONS && !was_read(p, IA32_VMX_VMFUNC))
         sanitizer_find(p, FINDING_capability_not_read, "VM functions: MSR 0x%x was not read",
                        IA32_VMX_VMFUNC);

@@ -78,7 +78,7 @@ sqlite3 other.db "CREATE TABLE mine(x)"
 expect 2 "another program" run --stats other.db exits.bin
 sqlite3 a.db "PRAGMA user_version = 7"
 expect 2 "schema version 7" run --stats a.db exits.bin
-expect 2 "schema version 7, and this vtsim knows versions up to 2" report --stats a.db
+expect 2 "schema version 7, and this vtsim knows versions up to 3" report --stats a.db
 sqlite3 a.db "PRAGMA user_version = 2"
 sqlite3 a.db "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE" >/dev/null
 mkfifo hold

@@ -9,7 +9,7 @@
 /* expect: error secondary processor-based controls 0x82: MSR 0x48b was not read */
 /* expect: error pin-based controls 0x17: MSR 0x481 was not read */
 /* expect: error EPTP with accessed and dirty flags: MSR 0x48c was not read */
-/* expect: error "unrestricted guest": nehalem does not have it */
+/* expect: error "Unrestricted guest": nehalem does not have it */
 /* expect: error accessed and dirty flags for EPT: nehalem does not have them */
 /* expect: error VMCS field 0x2024, "EPTP-list address": nehalem does not have it */
 /* expect: error first: RIP 0x */
