@@ -74,5 +74,12 @@ void guest_fill_code(struct choices *c, uint8_t *ram, enum guest_mode mode);
 /* A VMCS after the present state, with changes, and code at RIP that goes into VMX operation and enters the
  * guest. */
 void guest_fill_vmx(struct choices *c, struct cpu *cpu, enum guest_mode mode);
+/* Its parts: controls that the processor has; guest and host state after *s; seven pages of EPT structures at
+ * the address. */
+void guest_vmcs_controls(struct choices *c, struct vmcs *v, const struct cpu *cpu,
+                         const struct cpu_state *host);
+void guest_vmcs_guest(struct choices *c, struct vmcs *v, const struct cpu_state *s);
+void guest_vmcs_host(struct choices *c, struct vmcs *v, const struct cpu_state *s);
+void guest_fill_ept(struct choices *c, uint8_t *ram, uint32_t at);
 
 #endif

@@ -13,10 +13,11 @@ static uint32_t controls(struct choices *c, const struct vmx_capabilities *caps,
            vmx_controls_must_be_1(caps, word);
 }
 
-static void set_controls(struct choices *c, struct vmcs *v, const struct cpu *cpu)
+void guest_vmcs_controls(struct choices *c, struct vmcs *v, const struct cpu *cpu,
+                         const struct cpu_state *host)
 {
     const struct vmx_capabilities *caps = &cpu->profile->vmx;
-    bool host64 = cpu_long_mode(&cpu->state), ept = one_in(c, 2);
+    bool host64 = cpu_long_mode(host), ept = one_in(c, 2);
     v->pin_based_controls = controls(c, caps, VMX_PIN_BASED, 0);
     v->primary_proc_based_controls = controls(c, caps, VMX_PRIMARY, 1u << 31);
     v->secondary_proc_based_controls = controls(c, caps, VMX_SECONDARY, ept ? 2 : 0);
@@ -48,7 +49,7 @@ static void set_controls(struct choices *c, struct vmcs *v, const struct cpu *cp
     v->vm_entry_instruction_length = 1 + choose(c, 4);
 }
 
-static void set_guest(struct choices *c, struct vmcs *v, const struct cpu_state *s)
+void guest_vmcs_guest(struct choices *c, struct vmcs *v, const struct cpu_state *s)
 {
 #define SEGMENT(name, index)                                                                                 \
     v->guest_##name##_selector = s->seg[index].selector;                                                     \
@@ -84,7 +85,7 @@ static void set_guest(struct choices *c, struct vmcs *v, const struct cpu_state 
     v->guest_pdpte3 = s->pdpte[3];
 }
 
-static void set_host(struct choices *c, struct vmcs *v, const struct cpu_state *s)
+void guest_vmcs_host(struct choices *c, struct vmcs *v, const struct cpu_state *s)
 {
     v->host_cs_selector = (uint16_t)(s->seg[SEG_CS].selector & ~7);
     v->host_ss_selector = v->host_ds_selector = v->host_es_selector = 4 << 3;
@@ -101,15 +102,15 @@ static void set_host(struct choices *c, struct vmcs *v, const struct cpu_state *
     v->host_rip = s->rip + choose(c, 16) * 0x100;
 }
 
-static void fill_ept(struct choices *c, uint8_t *ram)
+void guest_fill_ept(struct choices *c, uint8_t *ram, uint32_t at)
 {
-    uint64_t *table = (uint64_t *)(void *)(ram + GUEST_EPT);
-    table[0] = (GUEST_EPT + 0x1000) | 7u;
+    uint64_t *table = (uint64_t *)(void *)(ram + at);
+    table[0] = (at + 0x1000) | 7u;
     for (unsigned i = 0; i < 4; i++)
-        table[512 + i] = (GUEST_EPT + 0x2000 + 0x1000u * i) | 7u;
+        table[512 + i] = (at + 0x2000 + 0x1000u * i) | 7u;
     for (uint64_t i = 0; i < 2048; i++)
         table[1024 + i] = i << 21 | 0xb7;
-    table[1024] = one_in(c, 2) ? 0xb7 : (GUEST_EPT + 0x6000) | 7u;
+    table[1024] = one_in(c, 2) ? 0xb7 : (at + 0x6000) | 7u;
     for (uint64_t i = 0; i < 512; i++)
         table[3072 + i] =
             i << 12 | (one_in(c, 24) ? choose_bits(c, 12) : 0x37) | (one_in(c, 64) ? 1ull << 63 : 0);
@@ -138,14 +139,14 @@ void guest_fill_vmx(struct choices *c, struct cpu *cpu, enum guest_mode mode)
     struct cpu_state *s = &cpu->state;
     uint8_t *ram = cpu->mem->ram;
     struct vmcs v = {0};
-    set_controls(c, &v, cpu);
-    set_guest(c, &v, s);
-    set_host(c, &v, s);
+    guest_vmcs_controls(c, &v, cpu, s);
+    guest_vmcs_guest(c, &v, s);
+    guest_vmcs_host(c, &v, s);
     for (unsigned changes = one_in(c, 2) ? choose(c, 4) : 0; changes; changes--) {
         const struct vmcs_field_info *field = vmcs_field_at(choose(c, VMCS_FIELD_COUNT));
         vmcs_write(&v, field, one_in(c, 2) ? vmcs_read(&v, field) ^ 1ull << choose(c, 64) : choose_value(c));
     }
-    fill_ept(c, ram);
+    guest_fill_ept(c, ram, GUEST_EPT);
     for (unsigned i = 0; i < 0x2000; i++)
         ram[GUEST_VMX_PAGES + i] = (uint8_t)(one_in(c, 16) ? choose_bits(c, 8) : 0);
     uint32_t revision = (uint32_t)(cpu->profile->vmx.basic & VMX_BASIC_REVISION);
