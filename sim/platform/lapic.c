@@ -27,6 +27,7 @@ void lapic_reset_registers(struct lapic *a)
 void lapic_power_up(struct lapic *a)
 {
     a->base = LAPIC_DEFAULT_BASE | APIC_BASE_EN | (a->id == 0 ? APIC_BASE_BSP : 0);
+    a->xapic_id = (uint8_t)a->id;
     a->nmi_pending = a->init_pending = a->sipi_pending = a->icr_written = false;
     a->lint_level[0] = a->lint_level[1] = false;
     a->eoi_broadcast = false;

@@ -92,7 +92,8 @@ struct lapic_clock {
 
 struct lapic {
     uint64_t base; /* IA32_APIC_BASE */
-    uint32_t id;
+    uint32_t id;     /* the initial APIC ID, which is the x2APIC ID; it does not change */
+    uint8_t xapic_id; /* of the ID register in xAPIC mode, which software may write: SDM "Local APIC ID" */
     uint8_t tpr;
     uint32_t ldr, dfr, svr; /* ldr, dfr: xAPIC mode; x2APIC derives its LDR */
     uint32_t isr[8], tmr[8], irr[8];

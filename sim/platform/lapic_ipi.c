@@ -51,7 +51,7 @@ bool lapic_message_is_for(const struct lapic *a, struct lapic_message message)
     if (message.destination == (message.wide ? 0xffffffffu : 0xffu))
         return true;
     if (!message.logical)
-        return message.destination == a->id;
+        return message.destination == (lapic_x2apic(a) ? a->id : a->xapic_id);
     return lapic_x2apic(a) ? logical_match_x2apic(a, message.destination)
                            : logical_match_xapic(a, (uint8_t)message.destination);
 }

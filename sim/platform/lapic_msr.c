@@ -114,8 +114,10 @@ static bool write_base(struct lapic *a, struct lapic_clock clock, uint64_t value
     lapic_timer_sync(a, clock);
     bool was_enabled = lapic_enabled(a), was_x2apic = lapic_x2apic(a);
     a->base = value;
-    if (was_enabled && !lapic_enabled(a))
-        lapic_reset_registers(a); /* a disabled APIC loses its state and comes back as after power-up */
+    if (was_enabled && !lapic_enabled(a)) { /* a disabled APIC loses its state and comes back as after power-up */
+        lapic_reset_registers(a);
+        a->xapic_id = (uint8_t)a->id;
+    }
     if (!was_x2apic && lapic_x2apic(a))
         a->icr &= 0xffffffffu; /* "x2APIC After xAPIC": the high half of the ICR starts at zero */
     return true;

@@ -73,7 +73,7 @@ uint32_t lapic_read_register(struct lapic *a, struct lapic_clock clock, unsigned
         return *lapic_lvt(a, reg);
     switch (reg) {
     case LAPIC_ID:
-        return lapic_x2apic(a) ? a->id : a->id << 24;
+        return lapic_x2apic(a) ? a->id : (uint32_t)a->xapic_id << 24;
     case LAPIC_VERSION:
         return VERSION;
     case LAPIC_TPR:
@@ -108,7 +108,7 @@ uint32_t lapic_read_register(struct lapic *a, struct lapic_clock clock, unsigned
 
 static bool read_only(unsigned reg)
 {
-    return reg == LAPIC_ID || reg == LAPIC_VERSION || reg == LAPIC_PPR || reg == LAPIC_TIMER_CURRENT ||
+    return reg == LAPIC_VERSION || reg == LAPIC_PPR || reg == LAPIC_TIMER_CURRENT ||
            (reg >= LAPIC_ISR && reg < LAPIC_ESR);
 }
 
@@ -122,6 +122,9 @@ void lapic_write_register(struct lapic *a, struct lapic_clock clock, unsigned re
         return;
     }
     switch (reg) {
+    case LAPIC_ID: /* the x2APIC's is no MSR that can be written */
+        a->xapic_id = (uint8_t)(value >> 24);
+        break;
     case LAPIC_TPR:
         a->tpr = (uint8_t)value;
         break;

@@ -168,6 +168,29 @@ static void test_x2apic(void **state)
     assert_int_equal(who_has_it(&f), 0xa);
 }
 
+/* "Local APIC ID": software may give processors the same one; a message reaches both. It is lost with the
+ * APIC. */
+static void test_xapic_id_is_written(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f);
+    for (unsigned i = 3; i >= 2; i--) {
+        select_one(&f, i);
+        apic_write(&f, 0x20, 0x77000000);
+        assert_int_equal(apic_read(&f, 0x20), 0x77000000);
+    }
+    select_one(&f, 0);
+    send(&f, 0x77, VECTOR);
+    assert_int_equal(who_has_it(&f), 0xc);
+    send(&f, 2, VECTOR);
+    assert_int_equal(who_has_it(&f), 0);
+    select_one(&f, 2);
+    assert_true(wrmsr(&f, 0x1b, 0xfee00000));
+    assert_true(wrmsr(&f, 0x1b, 0xfee00800));
+    assert_int_equal(apic_read(&f, 0x20), 2u << 24);
+}
+
 /* Devices never see time go back when a processor runs that is behind. */
 static void test_time_of_devices(void **state)
 {
@@ -191,7 +214,7 @@ int main(void)
         cmocka_unit_test(test_identities),           cmocka_unit_test(test_destinations),
         cmocka_unit_test(test_logical_destinations), cmocka_unit_test(test_lowest_priority),
         cmocka_unit_test(test_init_and_start_up),    cmocka_unit_test(test_x2apic),
-        cmocka_unit_test(test_time_of_devices),
+        cmocka_unit_test(test_xapic_id_is_written),  cmocka_unit_test(test_time_of_devices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
