@@ -119,8 +119,10 @@ jumped_task:
     .code16
     .globl short_task
 short_task:
-    addr32 movl %esi, short_esi
-    addr32 movw %sp, short_sp
+    .byte 0x67, 0x66, 0x89, 0x35 /* addr32 movl %esi, short_esi: not every assembler knows the prefix here */
+    .long short_esi
+    .byte 0x67, 0x89, 0x25 /* addr32 movw %sp, short_sp */
+    .long short_sp
     iret
     jmp short_task
 

@@ -120,9 +120,9 @@ static void bound(void)
             LAB_FAULT(LAB_BR, 0, "BOUND %d in %d to %d: #BR", cases[i].index, limits[0], limits[1]);
     }
     int16_t words[2] = {-2, 2};
-    LAB_TRY("boundw %w0, %1", ::"r"(0x0001fffe), "m"(words));
+    LAB_TRY("bound %w0, %1", ::"r"(0x0001fffe), "m"(words));
     LAB_NO_EVENT("16-bit BOUND looks at 16 bits");
-    LAB_TRY("boundw %w0, %1", ::"r"(3), "m"(words));
+    LAB_TRY("bound %w0, %1", ::"r"(3), "m"(words));
     LAB_FAULT(LAB_BR, 0, "16-bit BOUND 3 in -2 to 2: #BR");
     LAB_TRY(".byte 0x62, 0xc0");
     LAB_FAULT(LAB_UD, 0, "BOUND with a register operand: #UD");
