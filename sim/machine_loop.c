@@ -274,11 +274,15 @@ static bool open_core(struct machine_processor *p)
     return p->core != NULL;
 }
 
+void machine_select(struct machine_processor *p)
+{
+    platform_select(&p->machine->platform, p->cpu.processor, &p->cpu.account.now, &p->cpu.state.tsc_offset_root);
+}
+
 void machine_run_processor(struct machine_processor *p)
 {
     struct machine *m = p->machine;
     const char *error = NULL;
-    platform_select(&m->platform, p->cpu.processor, &p->cpu.account.now, &p->cpu.state.tsc_offset_root);
     if (!core_run(p->core, &error))
         machine_end(m, MACHINE_INTERNAL, "the core failed at RIP %#llx: %s",
                     (unsigned long long)p->cpu.state.rip, error);
@@ -314,7 +318,7 @@ void machine_go(struct machine *m)
         opened = open_core(&m->processors[i]);
     m->next_progress = PROGRESS_CYCLES;
     if (opened && m->processor_count == 1)
-        machine_run_processor(m->processors);
+        machine_run_processor(m->processors); /* the platform's first is selected from the start */
     else if (opened)
         machine_take_turns(m);
     finish_accounts(m);

@@ -39,7 +39,9 @@ struct machine {
 bool machine_open(struct machine *machine, const struct machine_options *options, struct machine_result *result);
 /* Runs from the processors' present state to an outcome. */
 void machine_go(struct machine *machine);
-/* One processor, until it sleeps, its slice is over or the run ends (machine_loop.c). */
+/* The platform's accesses and time are this processor's from now on. */
+void machine_select(struct machine_processor *processor);
+/* The selected processor, until it sleeps, its slice is over or the run ends (machine_loop.c). */
 void machine_run_processor(struct machine_processor *processor);
 /* A processor that sleeps lets time pass up to the next event that could wake it; may end the run. */
 enum cpu_status machine_sleep(struct machine_processor *processor);

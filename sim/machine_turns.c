@@ -10,18 +10,12 @@
 
 enum { SLICE = 4000 };
 
-static void select_processor(struct machine_processor *p)
-{
-    platform_select(&p->machine->platform, p->cpu.processor, &p->cpu.account.now,
-                    &p->cpu.state.tsc_offset_root);
-}
-
 /* When it can do something next; UINT64_MAX: only another processor can wake it. */
 static uint64_t time_of(struct machine_processor *p)
 {
     if (!p->halted)
         return p->cpu.account.now;
-    select_processor(p);
+    machine_select(p);
     return cpu_next_deadline(&p->cpu);
 }
 
@@ -30,7 +24,7 @@ static void wake_not_before(struct machine *m, uint64_t now)
 {
     for (unsigned i = 0; i < m->processor_count; i++) {
         struct machine_processor *p = &m->processors[i];
-        select_processor(p);
+        machine_select(p);
         if (p->halted && p->cpu.account.now < now && cpu_next_deadline(&p->cpu) <= p->cpu.account.now)
             cycles_charge(&p->cpu.account, CYCLES_HALTED, now - p->cpu.account.now);
     }
@@ -73,7 +67,7 @@ void machine_take_turns(struct machine *m)
             end_asleep(m);
             return;
         }
-        select_processor(p);
+        machine_select(p);
         if (p->halted) {
             machine_after(p, machine_sleep(p));
             machine_check_limits(p);

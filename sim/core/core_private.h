@@ -146,6 +146,8 @@ extern struct core *core_current; /* the one that runs; null before the first is
 extern struct core *core_opened;  /* all of them, by next */
 
 /* layout.c */
+/* The first place, in steps of its size, where the value lies; null if nowhere. */
+void *core_find(void *from, size_t bytes, const void *magic, size_t size);
 bool core_prove_layout(struct core *core);
 /* state.c */
 void core_import(struct core *core);

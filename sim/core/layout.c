@@ -10,15 +10,17 @@
 
 enum { MSR_EFER = 0xc0000080, MSR_MTRR_BASE0 = 0x200, MSR_MTRR_MASK0 = 0x201, MSR_MTRR_BASE1 = 0x202 };
 
+void *core_find(void *from, size_t bytes, const void *magic, size_t size)
+{
+    for (size_t at = 0; at + size <= bytes; at += size)
+        if (memcmp((char *)from + at, magic, size) == 0)
+            return (char *)from + at;
+    return NULL;
+}
+
 static void *find(void *from, size_t bytes, uint64_t magic)
 {
-    for (size_t at = 0; at + sizeof magic <= bytes; at += sizeof magic) {
-        uint64_t value;
-        memcpy(&value, (char *)from + at, sizeof value);
-        if (value == magic)
-            return (char *)from + at;
-    }
-    return NULL;
+    return core_find(from, bytes, &magic, sizeof magic);
 }
 
 static void write_magic(uc_engine *uc)

@@ -44,28 +44,17 @@ static struct lib_float_status *x87_status(const struct core *core)
     return sse_status(core) - 4;
 }
 
-static void *find_32(void *from, size_t bytes, uint32_t magic)
-{
-    for (size_t at = 0; at + sizeof magic <= bytes; at += sizeof magic) {
-        uint32_t value;
-        memcpy(&value, (char *)from + at, sizeof value);
-        if (value == magic)
-            return (char *)from + at;
-    }
-    return NULL;
-}
-
 bool simd_prove_layout(struct core *core)
 {
     enum { SEARCHED = 4096, ROUND_UP = 2 };
     const uint32_t magic = MAGIC_MXCSR | 2 << 13, initial = MXCSR_INITIAL;
     const uint64_t xmm[2] = {MAGIC_XMM, ~MAGIC_XMM}, zero[2] = {0, 0};
     uc_reg_write(core->uc, UC_X86_REG_MXCSR, &magic);
-    core->mxcsr = find_32(core->efer, SEARCHED, magic);
+    core->mxcsr = core_find(core->efer, SEARCHED, &magic, sizeof magic);
     if (!core->mxcsr || sse_status(core)->rounding != ROUND_UP)
         return false;
     uc_reg_write(core->uc, UC_X86_REG_XMM0, xmm);
-    char *xmm0 = find_32(core->mxcsr, 64, (uint32_t)MAGIC_XMM);
+    char *xmm0 = core_find(core->mxcsr, 64, &(uint32_t){(uint32_t)MAGIC_XMM}, sizeof(uint32_t));
     uc_reg_write(core->uc, UC_X86_REG_XMM0, zero);
     uc_reg_write(core->uc, UC_X86_REG_XMM15, xmm);
     if (!xmm0 || memcmp(xmm0 + 15 * LIB_XMM_BYTES, xmm, sizeof xmm) != 0)

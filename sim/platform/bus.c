@@ -56,6 +56,10 @@ static void nmi_acknowledge(void *opaque)
     platform_lapic(p)->nmi_pending = false;
 }
 
+_Static_assert((int)LAPIC_SIGNAL_INIT == (int)CPU_SIGNAL_INIT &&
+                   (int)LAPIC_SIGNAL_SIPI == (int)CPU_SIGNAL_SIPI,
+               "they are handed on as they are");
+
 static uint8_t signals(void *opaque)
 {
     return answers(opaque)->signals;

@@ -168,7 +168,8 @@ void lapic_send(struct lapic *a, uint64_t icr);
 /* Takes a message that is for this APIC. False: it was not accepted. ExtINT is not a message here but a level. */
 bool lapic_receive(struct lapic *a, struct lapic_message message);
 bool lapic_message_is_for(const struct lapic *a, struct lapic_message message);
-/* CPU_SIGNAL_* bits of sim/cpu/cpu.h that wait. */
+/* LAPIC_SIGNAL_* bits that wait: the same as the processor's CPU_SIGNAL_* (bus.c). */
+enum { LAPIC_SIGNAL_INIT = 1, LAPIC_SIGNAL_SIPI = 2 };
 uint8_t lapic_signals(const struct lapic *a);
 /* The processor takes one of them: SDM "Local APIC State After It Receives an INIT-Reset IPI". Gives the vector of a SIPI. */
 uint8_t lapic_take_signal(struct lapic *a, uint8_t signal);

@@ -3,7 +3,6 @@
 #include "sim/platform/lapic.h"
 
 #define DFR_FLAT 0xfu
-enum { SIGNAL_INIT = 1, SIGNAL_SIPI = 2 }; /* CPU_SIGNAL_*: sim/platform/bus.c holds them together */
 
 /* "Logical Destination Mode and Logical x2APIC ID": the low half of the ID is a bit, the rest a cluster. */
 static uint32_t x2apic_ldr(const struct lapic *a)
@@ -97,12 +96,12 @@ bool lapic_receive(struct lapic *a, struct lapic_message message)
 
 uint8_t lapic_signals(const struct lapic *a)
 {
-    return (uint8_t)((a->init_pending ? SIGNAL_INIT : 0) | (a->sipi_pending ? SIGNAL_SIPI : 0));
+    return (uint8_t)((a->init_pending ? LAPIC_SIGNAL_INIT : 0) | (a->sipi_pending ? LAPIC_SIGNAL_SIPI : 0));
 }
 
 uint8_t lapic_take_signal(struct lapic *a, uint8_t signal)
 {
-    if (signal == SIGNAL_SIPI) {
+    if (signal == LAPIC_SIGNAL_SIPI) {
         a->sipi_pending = false;
         return a->sipi_vector;
     }
