@@ -6,6 +6,13 @@ set(VTSIM_WRAPPED_FUNCTIONS
     tcg_gen_qemu_ld_i64 tcg_gen_qemu_st_i32 tcg_gen_qemu_st_i64 tcg_gen_callN tcg_gen_lookup_and_goto_ptr
     helper_ldmxcsr helper_clgi helper_stgi helper_rcpps helper_rcpss helper_rsqrtps helper_rsqrtss
     helper_roundps_xmm helper_roundpd_xmm helper_roundss_xmm helper_roundsd_xmm)
+foreach(name add sub mul div min max sqrt cmpeq cmplt cmple cmpunord cmpneq cmpnlt cmpnle cmpord) # simd_operands.c
+  list(APPEND VTSIM_WRAPPED_FUNCTIONS helper_${name}ps helper_${name}ss helper_${name}pd helper_${name}sd)
+endforeach()
+foreach(name addsubps addsubpd haddps haddpd hsubps hsubpd cvtps2pd cvtss2sd cvtpd2ps cvtsd2ss ucomiss comiss ucomisd comisd
+        dpps_xmm dppd_xmm)
+  list(APPEND VTSIM_WRAPPED_FUNCTIONS helper_${name})
+endforeach()
 file(GLOB VTSIM_CORE_SOURCES CONFIGURE_DEPENDS sim/core/*.c sim/*.c)
 list(FILTER VTSIM_CORE_SOURCES EXCLUDE REGEX "insn_[a-z]+\\.c$")
 add_library(vtsim_core STATIC ${VTSIM_CORE_SOURCES})

@@ -4,26 +4,13 @@
  */
 #include "sim/core/simd.h"
 
-/* The library's status of one kind of arithmetic. */
-struct lib_float_status {
-    int8_t tininess, rounding;
-    uint8_t flags;
-    int8_t precision;
-    uint8_t flush_to_zero, flush_inputs_to_zero, nan[2];
-};
-
 enum {
     MXCSR_INITIAL = 0x1f80,
     MXCSR_FLAGS = 0x3f,
     MXCSR_BEFORE = 7, /* invalid, denormal, divide-by-zero: before the result is computed */
     MXCSR_MASK_SHIFT = 7,
     MXCSR_FTZ = 1 << 15,
-    MXCSR_UNDERFLOW_MASKED = 1 << 11,
     MXCSR_FLUSHED = 16 | 32, /* underflow, precision */
-    LIB_INEXACT = 32,
-    LIB_FLUSHED = 128,
-    LIB_FLAGS =
-        1 | 4 | 8 | 16 | 32, /* invalid, divide-by-zero, overflow, underflow, inexact: MXCSR's own bits */
     NO_INEXACT = 1 << 3,     /* of the rounding instructions' immediate */
 };
 #define MXCSR_RESERVED 0xffff0000u
@@ -33,15 +20,10 @@ enum {
 void __real_helper_ldmxcsr_x86_64(struct lib_state *env, uint32_t value);
 void __wrap_helper_ldmxcsr_x86_64(struct lib_state *env, uint32_t value);
 
-static struct lib_float_status *sse_status(const struct core *core)
-{
-    return (struct lib_float_status *)(void *)core->mxcsr - 1;
-}
-
 /* fp_status, ft0 of 16 bytes, mmx_status, sse_status. */
 static struct lib_float_status *x87_status(const struct core *core)
 {
-    return sse_status(core) - 4;
+    return simd_status(core) - 4;
 }
 
 bool simd_prove_layout(struct core *core)
@@ -51,7 +33,7 @@ bool simd_prove_layout(struct core *core)
     const uint64_t xmm[2] = {MAGIC_XMM, ~MAGIC_XMM}, zero[2] = {0, 0};
     uc_reg_write(core->uc, UC_X86_REG_MXCSR, &magic);
     core->mxcsr = core_find(core->efer, SEARCHED, &magic, sizeof magic);
-    if (!core->mxcsr || sse_status(core)->rounding != ROUND_UP)
+    if (!core->mxcsr || simd_status(core)->rounding != ROUND_UP)
         return false;
     uc_reg_write(core->uc, UC_X86_REG_XMM0, xmm);
     char *xmm0 = core_find(core->mxcsr, 64, &(uint32_t){(uint32_t)MAGIC_XMM}, sizeof(uint32_t));
@@ -64,14 +46,14 @@ bool simd_prove_layout(struct core *core)
     core->vectors_begin = (char *)(core->efer + 1);
     core->vectors_bytes = (size_t)(xmm0 + 16 * LIB_XMM_BYTES - core->vectors_begin);
     simd_accept(core);
-    return core->vectors_bytes <= sizeof core->vectors_before && sse_status(core)->rounding == 0;
+    return core->vectors_bytes <= sizeof core->vectors_before && simd_status(core)->rounding == 0;
 }
 
 /* The library's flags in MXCSR's form. SDM volume 1, "Flush-To-Zero": a result that is flushed underflows and
  * is inexact. */
 static uint32_t flags_raised(const struct core *core)
 {
-    const uint8_t flags = sse_status(core)->flags;
+    const uint8_t flags = simd_status(core)->flags;
     return (flags & LIB_FLAGS) | (flags & LIB_FLUSHED ? MXCSR_FLUSHED : 0);
 }
 
@@ -84,8 +66,8 @@ void simd_collect(struct core *core)
 /* The library flushes x87 results where SSE's are meant. */
 static void take_mxcsr(const struct core *core)
 {
-    sse_status(core)->flags = *core->mxcsr & LIB_FLAGS;
-    sse_status(core)->flush_to_zero = (*core->mxcsr & MXCSR_FTZ) && (*core->mxcsr & MXCSR_UNDERFLOW_MASKED);
+    simd_status(core)->flags = *core->mxcsr & LIB_FLAGS;
+    simd_status(core)->flush_to_zero = (*core->mxcsr & MXCSR_FTZ) && (*core->mxcsr & MXCSR_UNDERFLOW_MASKED);
     x87_status(core)->flush_to_zero = 0;
 }
 
@@ -117,7 +99,7 @@ bool simd_arithmetic(const cs_insn *insn)
 void simd_begin(struct core *core)
 {
     simd_collect(core);
-    sse_status(core)->flags = 0;
+    simd_status(core)->flags = 0;
     memcpy(core->vectors_before, core->vectors_begin, core->vectors_bytes);
 }
 
@@ -136,15 +118,10 @@ bool simd_failed(struct core *core)
     return failed;
 }
 
-static bool ours(const struct lib_state *env)
-{
-    return core_current && env == core_current->env;
-}
-
 /* SDM volume 2, "LDMXCSR": #GP(0) for a reserved bit. */
 void __wrap_helper_ldmxcsr_x86_64(struct lib_state *env, uint32_t value)
 {
-    if (!ours(env)) {
+    if (!simd_core(env)) {
         __real_helper_ldmxcsr_x86_64(env, value);
         return;
     }
@@ -159,14 +136,14 @@ void __wrap_helper_ldmxcsr_x86_64(struct lib_state *env, uint32_t value)
 void __wrap_helper_clgi_x86_64(struct lib_state *env);
 void __wrap_helper_clgi_x86_64(struct lib_state *env)
 {
-    if (ours(env))
+    if (simd_core(env))
         simd_collect(core_current);
 }
 
 void __wrap_helper_stgi_x86_64(struct lib_state *env);
 void __wrap_helper_stgi_x86_64(struct lib_state *env)
 {
-    if (ours(env))
+    if (simd_core(env))
         simd_accept(core_current);
 }
 
@@ -177,7 +154,7 @@ void __wrap_helper_stgi_x86_64(struct lib_state *env)
     void __wrap_helper_##name##_x86_64(struct lib_state *env, void *to, void *from);                         \
     void __wrap_helper_##name##_x86_64(struct lib_state *env, void *to, void *from)                          \
     {                                                                                                        \
-        struct lib_float_status *status = ours(env) ? sse_status(core_current) : NULL;                       \
+        struct lib_float_status *status = simd_core(env) ? simd_status(core_current) : NULL;                 \
         const uint8_t flags = status ? status->flags : 0;                                                    \
         __real_helper_##name##_x86_64(env, to, from);                                                        \
         if (status)                                                                                          \
@@ -194,7 +171,7 @@ SILENT(rsqrtss)
     void __wrap_helper_##name##_x86_64(struct lib_state *env, void *to, void *from, uint32_t mode);          \
     void __wrap_helper_##name##_x86_64(struct lib_state *env, void *to, void *from, uint32_t mode)           \
     {                                                                                                        \
-        struct lib_float_status *status = ours(env) ? sse_status(core_current) : NULL;                       \
+        struct lib_float_status *status = simd_core(env) ? simd_status(core_current) : NULL;                 \
         const uint8_t flags = status ? status->flags : 0;                                                    \
         __real_helper_##name##_x86_64(env, to, from, mode);                                                  \
         if (status && mode & NO_INEXACT)                                                                     \

@@ -10,6 +10,35 @@
 
 #include "sim/core/core_private.h"
 
+/* The library's status of one kind of arithmetic. */
+struct lib_float_status {
+    int8_t tininess, rounding;
+    uint8_t flags;
+    int8_t precision;
+    uint8_t flush_to_zero, flush_inputs_to_zero, nan[2];
+};
+
+enum {
+    MXCSR_UNDERFLOW_MASKED = 1 << 11,
+    LIB_DENORMAL = 2, /* ours: the library never sets it, nor clears it */
+    LIB_UNDERFLOW = 16,
+    LIB_INEXACT = 32,
+    LIB_FLUSHED = 128,
+    LIB_FLAGS = 0x3f, /* MXCSR's own bits: invalid, denormal, divide-by-zero, overflow, underflow, inexact */
+};
+
+/* That of SSE: lies before MXCSR. */
+static inline struct lib_float_status *simd_status(const struct core *core)
+{
+    return (struct lib_float_status *)(void *)core->mxcsr - 1;
+}
+
+/* The core whose state this is; null: another user's of the library. */
+static inline struct core *simd_core(const struct lib_state *env)
+{
+    return core_current && env == core_current->env ? core_current : NULL;
+}
+
 /* core_open's part: finds MXCSR and its neighbours, and gives MXCSR its value after reset. False: another
  * layout. */
 bool simd_prove_layout(struct core *core);

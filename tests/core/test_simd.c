@@ -194,6 +194,73 @@ static void flush_and_denormals_are_zero(void **state)
     assert_int_equal(word(h, MXCSR_AT), ALL_MASKED | DAZ);
 }
 
+/* SDM volume 1, "Denormal-Operand Exception (#D)". Elements of which one is denormal, for every form. */
+static void denormal_operands(void **state)
+{
+    enum { DENORMAL = 0x00000001, DE = 2, RSQRTPS = 0x52, RCPPS = 0x53 };
+    static const struct {
+        uint8_t prefix, opcode, immediate;
+        uint32_t a, b, flags;
+    } cases[] = {
+        {0, 0x58, 0, DENORMAL, ONE, DE | PE},
+        {0xf3, 0x58, 0, ONE, DENORMAL, DE | PE},
+        {0, 0x5c, 0, DENORMAL, DENORMAL, DE},
+        {0, 0x59, 0, DENORMAL, ONE, DE},
+        {0xf3, 0x59, 0, DENORMAL, (uint32_t)QNAN, 0},
+        {0, 0x5e, 0, DENORMAL, 0, ZE},
+        {0xf3, 0x5e, 0, ONE, DENORMAL, DE | OE | PE},
+        {0, 0x51, 0, DENORMAL, ONE, 0},
+        {0, 0x51, 0, ONE, DENORMAL, DE | PE},
+        {0xf3, 0x5d, 0, DENORMAL, ONE, DE},
+        {0, 0x5f, 0, DENORMAL, (uint32_t)QNAN, IE},
+        {0, 0x2e, 0, DENORMAL, ONE, DE},
+        {0, 0x2f, 0, ONE, DENORMAL, DE},
+        {0, 0x5a, 0, ONE, DENORMAL, DE},
+        {0xf3, 0x5a, 0, ONE, DENORMAL, DE},
+        {0, 0x5b, 0, ONE, DENORMAL, 0},
+        {0x66, 0x5b, 0, ONE, DENORMAL, PE},
+        {0, RSQRTPS, 0, ONE, DENORMAL, 0},
+        {0, RCPPS, 0, ONE, DENORMAL, 0},
+        {0xf2, 0x7c, 0, DENORMAL, ONE, DE},
+        {0xf2, 0xd0, 0, ONE, DENORMAL, DE | PE},
+    };
+    struct harness *h = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const uint8_t code[] = {
+            cases[i].prefix ? cases[i].prefix : 0x3e, 0x0f, cases[i].opcode, 0x05, 0x10, 0x30, 0, 0};
+        operands(h, cases[i].a, cases[i].b);
+        run(h, ALL_MASKED, code, sizeof code);
+        assert_int_equal(h->exceptions, 0);
+        assert_int_equal(word(h, MXCSR_AT), ALL_MASKED | cases[i].flags);
+    }
+    for (uint8_t predicate = 0; predicate < 8; predicate++) {
+        operands(h, DENORMAL, ONE);
+        RUN(h, ALL_MASKED, 0x0f, 0xc2, 0x05, 0x10, 0x30, 0, 0, predicate);
+        assert_int_equal(word(h, MXCSR_AT), ALL_MASKED | DE);
+        operands(h, DENORMAL, ONE);
+        RUN(h, ALL_MASKED | DAZ, 0xf3, 0x0f, 0xc2, 0x05, 0x10, 0x30, 0, 0, predicate);
+        assert_int_equal(word(h, MXCSR_AT), ALL_MASKED | DAZ);
+    }
+    operands(h, DENORMAL, ONE);
+    uint64_t at = RUN(h, ALL_MASKED & ~(1u << 8), DIVPS);
+    assert_int_equal(h->event.vector, VECTOR_XM);
+    assert_int_equal(h->state.rip, at);
+}
+
+/* SDM volume 1, "Numeric Underflow Exception (#U)". */
+static void exact_underflow_unmasked(void **state)
+{
+    struct harness *h = *state;
+    operands(h, TINY, 0x40000000);
+    uint64_t at = RUN(h, ALL_MASKED & ~(1u << 11), DIVPS);
+    assert_int_equal(h->event.vector, VECTOR_XM);
+    assert_int_equal(h->state.rip, at);
+    operands(h, ONE, 0x40000000);
+    RUN(h, ALL_MASKED & ~(1u << 11), DIVPS);
+    assert_int_equal(h->exceptions, 0);
+    assert_int_equal(word(h, RESULT), 0x3f000000);
+}
+
 static void approximations_and_rounding_raise_nothing(void **state)
 {
     struct harness *h = *state;
@@ -231,6 +298,8 @@ int main(void)
         T(before_the_result),
         T(comparisons),
         T(flush_and_denormals_are_zero),
+        T(denormal_operands),
+        T(exact_underflow_unmasked),
         T(approximations_and_rounding_raise_nothing),
         T(reserved_bits_of_mxcsr),
     };
