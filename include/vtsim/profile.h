@@ -127,7 +127,8 @@ struct cpu_selection {
 /* text: NAME[,-FEATURE...], as given to --cpu; "+FEATURE" is allowed for what the profile has. False: message
  * (of size bytes) says why not. */
 bool cpu_profile_select(const char *text, struct cpu_selection *selection, char *message, size_t size);
-/* The index'th feature that can be taken away, null past the end. */
+/* The index'th feature of CPUID that can be taken away, null past the end. VMX controls can be too, by the
+ * identifiers of `vtsim list controls`. */
 const char *cpu_feature_name_at(size_t index);
 
 #endif

@@ -85,7 +85,7 @@ static int run(int argc, char **argv)
 }
 
 static const struct cli_option options[] = {
-    {"cpu", "PROFILE", "costs, cpus: of this processor alone", set_cpu},
+    {"cpu", "PROFILE", "costs, cpus, features: of this processor alone", set_cpu},
     {"format", "text|json|csv", "text if not given", set_format},
     {"json", NULL, "the same as --format json", set_json},
     {0},
@@ -93,14 +93,17 @@ static const struct cli_option options[] = {
 
 const struct cli_command cmd_list = {
     .name = "list",
-    .arguments = "fields|rules|exits|errors|controls|cpus|msrs|costs|findings [--cpu PROFILE]\n           [--format "
+    .arguments = "fields|rules|exits|errors|controls|cpus|features|msrs|costs|findings\n           [--cpu "
+                 "PROFILE] [--format "
                  "text|json|csv]",
     .summary = "what the model knows: fields, rules, exits, errors, controls, profiles, MSRs, costs",
-    .details = "fields: the fields of a VMCS. rules: what a VM entry checks. exits: basic exit reasons.\n"
-               "errors: VM-instruction errors. controls: the bits of the VMX control fields. cpus: processor "
-               "profiles.\n"
-               "msrs: model-specific registers. costs: what operations cost in cycles, and where the figure "
-               "comes from. findings: what 'vtsim run --sanitize' looks for.",
+    .details =
+        "fields: the fields of a VMCS. rules: what a VM entry checks. exits: basic exit reasons.\n"
+        "errors: VM-instruction errors. controls: the bits of the VMX control fields. cpus: processor "
+        "profiles.\n"
+        "features: what --cpu can take from a processor, and which have it. msrs: model-specific registers.\n"
+        "costs: what operations cost in cycles, and where the figure comes from.\n"
+        "findings: what 'vtsim run --sanitize' looks for.",
     .options = options,
     .positional = set_topic,
     .run = run,

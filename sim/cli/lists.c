@@ -3,8 +3,9 @@
 #include "sim/cli/lists.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
-#include "sim/cpu/features.h"
+#include "sim/cpu/profiles/removable.h"
 #include "sim/sanitize/sanitizer.h"
 #include "vmx_model/checks/checks.h"
 #include "vmx_model/control_table.h"
@@ -179,6 +180,80 @@ static void fill_cpus(struct table *table)
         add_cpu(table, profile);
 }
 
+/* Where software sees a feature: "CPUID.07H:EBX[7]". */
+static void add_cpuid_place(struct table *table, enum cpu_feature feature)
+{
+    static const char *const registers[] = {"EAX", "EBX", "ECX", "EDX"};
+    const struct cpuid_bit bit = cpu_feature_bit(feature);
+    if (bit.subleaf)
+        table_stringf(table, "CPUID.(%02" PRIX32 "H,%" PRIu32 "):%s[%u]", bit.leaf, bit.subleaf,
+                      registers[bit.reg], bit.bit);
+    else
+        table_stringf(table, "CPUID.%02" PRIX32 "H:%s[%u]", bit.leaf, registers[bit.reg], bit.bit);
+}
+
+/* Yes or no for one profile; for all of them if it is null. */
+static void add_feature(struct table *table, const struct removable *row, const struct cpu_profile *only)
+{
+    const struct cpu_profile *profile = only;
+    table_string(table, row->name);
+    add_cpuid_place(table, row->feature);
+    for (size_t i = 0; only ? i == 0 : (profile = cpu_profile_at(i)) != NULL; i++)
+        table_string(table, yes_or_no(cpu_has_feature(profile, row->feature)));
+}
+
+static bool may_be_1_somewhere(const struct vmx_control *control)
+{
+    const struct cpu_profile *profile;
+    for (size_t i = 0; (profile = cpu_profile_at(i)); i++)
+        if (vmx_control_may_be_1(&profile->vmx, control))
+            return true;
+    return false;
+}
+
+static const char *setting(const struct cpu_profile *profile, const struct vmx_control *control)
+{
+    if (vmx_control_must_be_1(&profile->vmx, control))
+        return "must be 1";
+    return yes_or_no(vmx_control_may_be_1(&profile->vmx, control));
+}
+
+/* Named as --cpu takes it. */
+static void add_control(struct table *table, const struct vmx_control *control,
+                        const struct cpu_profile *only)
+{
+    const struct cpu_profile *profile = only;
+    char name[64];
+    snprintf(name, sizeof name, "%s", control->identifier);
+    for (char *c = name; *c; c++)
+        if (*c == '_')
+            *c = '-';
+    table_string(table, name);
+    table_stringf(table, "%s[%u]", control->word, vmx_control_bit(control));
+    for (size_t i = 0; only ? i == 0 : (profile = cpu_profile_at(i)) != NULL; i++)
+        table_string(table, setting(profile, control));
+}
+
+static void fill_features_for(struct table *table, const struct cpu_profile *only)
+{
+    const struct cpu_profile *profile = only;
+    const struct removable *row;
+    const struct vmx_control *control;
+    columns(table, (const char *const[]){"name", "seen_in", NULL});
+    for (size_t i = 0; only ? i == 0 : (profile = cpu_profile_at(i)) != NULL; i++)
+        table_column(table, profile->name);
+    for (size_t i = 0; (row = removable_at(i)); i++)
+        add_feature(table, row, only);
+    for (size_t i = 0; (control = vmx_control_at(i)); i++)
+        if (may_be_1_somewhere(control))
+            add_control(table, control, only);
+}
+
+static void fill_features(struct table *table)
+{
+    fill_features_for(table, NULL);
+}
+
 const char *list_msr_access(const struct msr_row *row)
 {
     bool read_only = row->kind == MSR_CONSTANT || (row->kind == MSR_SPECIAL && !row->write);
@@ -291,6 +366,8 @@ const struct list_topic list_topics[] = {
     {"errors", "VM-instruction errors", fill_errors, NULL},
     {"controls", "the bits of the VMX control fields, and which processors have them", fill_controls, NULL},
     {"cpus", "processor profiles", fill_cpus, fill_cpus_for},
+    {"features", "what can be taken from a processor, as `--cpu NAME,-FEATURE`, and which have it",
+     fill_features, fill_features_for},
     {"msrs", "model-specific registers", fill_msrs, NULL},
     {"costs", "what operations cost in cycles, and where the figure comes from", fill_costs, fill_costs_for},
     {"findings", "what `vtsim run --sanitize` looks for", fill_findings, NULL},

@@ -23,7 +23,7 @@ expect 2 "one list at a time" list fields rules
 expect 2 "unknown option" list fields --csv
 
 expect 0 "stale_ept" list findings
-for topic in fields rules exits errors controls cpus msrs costs findings; do
+for topic in fields rules exits errors controls cpus features msrs costs findings; do
     "$vtsim" list "$topic" --json >"$topic.json"
     check "list $topic --json is JSON with as many rows as the text has" \
         test "$(sqlite3 :memory: "SELECT json_array_length(readfile('$topic.json'))")" = \
@@ -37,6 +37,11 @@ check "list costs --cpu has the rows of that processor" \
 check "a cost of it" \
     test "$(sqlite3 :memory: "SELECT value->>'cycles' FROM json_each(readfile('prescott.json')) WHERE value->>'cost' = 'vmread'")" = 178
 check "list cpus --cpu has one row" test "$("$vtsim" list cpus --cpu merom | wc -l)" = 2
+check "list features --cpu has a column for that processor alone" \
+    test "$("$vtsim" list features --cpu merom --format csv | head -1)" = name,seen_in,merom
+check "each feature of the list, with a VMX control or without, is one that --cpu takes from some processor" \
+    test -z "$("$vtsim" list features --format csv | sed 1d | cut -d, -f1 | while read -r name; do
+        "$vtsim" run --cpu "sapphirerapids,-$name" /dev/null 2>&1 | grep 'no feature' | head -1; done)"
 check "an exit's KVM name" \
     test "$(sqlite3 :memory: "SELECT value->>'kvm_name' FROM json_each(readfile('exits.json')) WHERE value->>'reason' = 48")" = EPT_VIOLATION
 

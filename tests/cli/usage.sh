@@ -30,7 +30,8 @@ expect 2 "multiple of 4K" run --mem 1025K image
 expect 2 "did you mean 'skylake'?" run --cpu skylak image
 expect 2 "unknown processor profile 'host'" run --cpu host image
 expect 2 "it is none or pc" run --firmware bios image
-expect 2 "these are: vme, la57, pcid, invpcid, smep, smap, x2apic, tsc-deadline, 1g-pages" run --cpu skylake,-avx image
+expect 2 "'-avx' is no feature of a processor that can be switched, as -FEATURE; 'vtsim list features' shows them" run --cpu skylake,-avx image
+expect 2 "the VMX control cr3-load-exiting must be 1 on penryn" run --cpu penryn,-cr3-load-exiting image
 expect 2 "'la57' is no feature" run --cpu skylake,la57 image
 expect 2 "nehalem has no la57 to offer" run --cpu nehalem,+la57 image
 expect 2 "unknown processor profile 'host'" run --cpu host,-la57 image
