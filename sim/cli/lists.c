@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "sim/cpu/profiles/removable.h"
+#include "sim/cpu/features.h"
 #include "sim/sanitize/sanitizer.h"
 #include "vmx_model/checks/checks.h"
 #include "vmx_model/control_table.h"
@@ -193,13 +193,14 @@ static void add_cpuid_place(struct table *table, enum cpu_feature feature)
 }
 
 /* Yes or no for one profile; for all of them if it is null. */
-static void add_feature(struct table *table, const struct removable *row, const struct cpu_profile *only)
+static void add_feature(struct table *table, const char *name, enum cpu_feature feature,
+                        const struct cpu_profile *only)
 {
     const struct cpu_profile *profile = only;
-    table_string(table, row->name);
-    add_cpuid_place(table, row->feature);
+    table_string(table, name);
+    add_cpuid_place(table, feature);
     for (size_t i = 0; only ? i == 0 : (profile = cpu_profile_at(i)) != NULL; i++)
-        table_string(table, yes_or_no(cpu_has_feature(profile, row->feature)));
+        table_string(table, yes_or_no(cpu_has_feature(profile, feature)));
 }
 
 static bool may_be_1_somewhere(const struct vmx_control *control)
@@ -237,13 +238,14 @@ static void add_control(struct table *table, const struct vmx_control *control,
 static void fill_features_for(struct table *table, const struct cpu_profile *only)
 {
     const struct cpu_profile *profile = only;
-    const struct removable *row;
+    const char *name;
+    enum cpu_feature feature;
     const struct vmx_control *control;
     columns(table, (const char *const[]){"name", "seen_in", NULL});
     for (size_t i = 0; only ? i == 0 : (profile = cpu_profile_at(i)) != NULL; i++)
         table_column(table, profile->name);
-    for (size_t i = 0; (row = removable_at(i)); i++)
-        add_feature(table, row, only);
+    for (size_t i = 0; (name = cpu_removable_at(i, &feature)); i++)
+        add_feature(table, name, feature, only);
     for (size_t i = 0; (control = vmx_control_at(i)); i++)
         if (may_be_1_somewhere(control))
             add_control(table, control, only);

@@ -87,6 +87,9 @@ struct cpuid_bit cpu_feature_bit(enum cpu_feature feature);
 /* Does the profile's CPUID report the feature? (Bits that follow the processor's state are looked at as in
  * the table.) */
 bool cpu_has_feature(const struct cpu_profile *profile, enum cpu_feature feature);
+/* The name of the index'th feature that can be taken from a profile (profiles/removable.def), and which it is;
+ * null past the end. */
+const char *cpu_removable_at(size_t index, enum cpu_feature *feature);
 /* The CR4 bits that may be set: SDM volume 3A, "Control Registers", and the CPUID bit of each. */
 uint64_t cpu_cr4_allowed(const struct cpu_profile *profile);
 /* The row of a leaf, null if the table has none. */

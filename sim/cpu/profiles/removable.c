@@ -32,6 +32,14 @@ const struct removable *removable_at(size_t index)
     return index < sizeof removables / sizeof *removables ? &removables[index] : NULL;
 }
 
+const char *cpu_removable_at(size_t index, enum cpu_feature *feature)
+{
+    const struct removable *row = removable_at(index);
+    if (row)
+        *feature = row->feature;
+    return row ? row->name : NULL;
+}
+
 static struct cpuid_leaf *leaf_of(struct cpu_selection *selection, uint32_t leaf, uint32_t subleaf)
 {
     for (size_t i = 0; i < selection->profile.cpuid_count; i++)
