@@ -228,6 +228,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+_Static_assert(CPU_AT_ONCE == CORE_AT_ONCE, "it is handed on, as the earliest of all cycles");
 static uint64_t deadline(void *opaque)
 {
     const struct machine_processor *p = opaque;
@@ -276,7 +277,8 @@ static bool open_core(struct machine_processor *p)
 
 void machine_select(struct machine_processor *p)
 {
-    platform_select(&p->machine->platform, p->cpu.processor, &p->cpu.account.now, &p->cpu.state.tsc_offset_root);
+    platform_select(&p->machine->platform, p->cpu.processor, &p->cpu.account.now,
+                    &p->cpu.state.tsc_offset_root);
 }
 
 void machine_run_processor(struct machine_processor *p)

@@ -114,6 +114,7 @@ static bool saved_resume_flag(const struct vm_exit *exit, bool rf)
     case EXIT_REASON_VIRTUALIZED_EOI:
     case EXIT_REASON_PREEMPTION_TIMER_EXPIRED:
     case EXIT_REASON_APIC_WRITE:
+    case EXIT_REASON_INSTRUCTION_TIMEOUT:
         return rf;
     default:
         return false; /* an instruction that exits, unconditionally or by a control */

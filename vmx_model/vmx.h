@@ -170,6 +170,10 @@ bool vmx_event_exits(struct vmx *vmx, const struct cpu_event *event, struct vm_e
 bool vmx_ept_violation_converts(struct vmx *vmx, const struct vm_exit *exit, struct cpu_event *event);
 /* IDT-vectoring information of an exit that came while event was being delivered. */
 void vmx_note_vectoring(struct vm_exit *exit, const struct cpu_event *event);
+/* "Instruction timeout": with no instruction boundary since that cycle, when is it a VM exit? False: never. */
+bool vmx_instruction_deadline(const struct vmx *vmx, uint64_t since, uint64_t *deadline);
+/* That VM exit, in the delivery of event. */
+void vmx_instruction_timeout(struct vm_exit *exit, const struct cpu_event *event);
 /* "NMI unblocking due to IRET": for a fault or EPT violation met in executing IRET, with exit's IDT-vectoring
  * information filled. nmis_were_blocked: blocking by NMI (with "virtual NMIs": of virtual NMIs) was in effect
  * before that IRET. */

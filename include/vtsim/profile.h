@@ -97,6 +97,12 @@ struct cpuid_leaf {
 };
 #define CPUID_ANY_SUBLEAF 0xffffffffu
 
+/* "Instruction timeout": SDM volume 3C, "Instruction-Timeout Control". In cycles of the TSC. */
+struct instruction_timeout {
+    uint32_t crystal_clock; /* one cycle of the core crystal clock, the field's unit */
+    uint32_t allowance;     /* what the processor allows on top of the field's value */
+};
+
 struct cpu_profile {
     const char *name; /* as given to --cpu */
     const char *description;
@@ -105,6 +111,7 @@ struct cpu_profile {
     bool has_1g_pages, has_pcid, has_invpcid, has_smep, has_smap, has_nx, has_umip, has_rdtscp;
     bool has_vmx, has_ept, has_vpid;
     struct vmx_capabilities vmx;
+    struct instruction_timeout instruction_timeout; /* 0 without the control */
     struct tlb_geometry tlb;
     struct tlb_array_geometry walk_cache[WALK_CACHE_LEVELS];
     struct cpu_costs cost;

@@ -23,6 +23,8 @@
 #include "vtsim/phys_mem.h"
 #include "vtsim/profile.h"
 
+#define CORE_AT_ONCE 0u
+
 /* What the core asks of the machine. None may be null. Each trap callback returns false to end the run. */
 struct core_client {
     bool (*instruction)(void *opaque, const struct insn *insn);
@@ -31,7 +33,7 @@ struct core_client {
     bool (*memory_fault)(void *opaque, enum mmu_status status, const struct mmu_fault *fault);
     /* Between two instructions, at the deadline or when an event may be taken. */
     bool (*poll)(void *opaque);
-    /* The next cycle at which poll must be called. */
+    /* The next cycle at which poll must be called; CORE_AT_ONCE: again before anything runs. */
     uint64_t (*deadline)(void *opaque);
     /* Must poll be called as soon as RFLAGS.IF is set and no shadow blocks? */
     bool (*wants_interrupt_window)(void *opaque);

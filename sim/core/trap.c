@@ -138,9 +138,9 @@ static bool window_open(const struct core *core)
     return core->window_wanted && !(core->env->hflags & LIB_HF_INHIBIT_INTERRUPTS);
 }
 
-/* Polls at most once: an event that is still due afterwards is taken after the next block, so a poll that
- * settles nothing cannot hang. *deadline is the client's, asked for as seldom as can be: a trap is a hot
- * path. */
+/* Polls once, unless the client asks for more: an event that is still due afterwards is taken after the next
+ * block, so a poll that settles nothing cannot hang. *deadline is the client's, asked for as seldom as can
+ * be: a trap is a hot path. */
 static bool take_events(struct core *core, uint64_t *deadline)
 {
     const struct core_client *client = core->config.client;
@@ -150,10 +150,12 @@ static bool take_events(struct core *core, uint64_t *deadline)
     if (!core->poll_soon && !core->window_wanted && *deadline > core->config.account->now)
         return true;
     core->poll_soon = false;
-    if (!client->poll(client->opaque))
-        return false;
-    core->window_wanted = client->wants_interrupt_window(client->opaque);
-    *deadline = client->deadline(client->opaque);
+    do {
+        if (!client->poll(client->opaque))
+            return false;
+        core->window_wanted = client->wants_interrupt_window(client->opaque);
+        *deadline = client->deadline(client->opaque);
+    } while (*deadline == CORE_AT_ONCE);
     return true;
 }
 

@@ -78,6 +78,10 @@ struct cpu {
     char text_buffer[256];
     struct fpu_access fpu; /* x87 and SSE state: in fpu_state until a core that keeps it is attached */
     struct fpu_state fpu_state;
+    /* Deliveries that have reached no instruction boundary yet: the debug exception of the last one is next, before an
+     * instruction or an interrupt. Since that cycle. */
+    bool boundary_missed;
+    uint64_t no_boundary_since;
     uint64_t random_state;            /* RDRAND and RDSEED: seeded, never the host's */
     uint64_t misc_msr[CPU_MISC_MSRS]; /* values of plainly stored MSRs, see msr.h */
     struct pmu pmu;     /* performance counters */
@@ -103,7 +107,9 @@ enum cpu_status cpu_memory_fault(struct cpu *cpu, enum mmu_status status, const 
 void cpu_stepped(struct cpu *cpu);
 /* Between two instructions: time has advanced; take what is due (exits, NMI, interrupts), wake from HLT. */
 enum cpu_status cpu_poll(struct cpu *cpu);
-/* The next cycle at which cpu_poll must be called even if nothing else happens. */
+/* The next cycle at which cpu_poll must be called even if nothing else happens; CPU_AT_ONCE: again before the next
+ * instruction. */
+#define CPU_AT_ONCE 0u
 uint64_t cpu_next_deadline(const struct cpu *cpu);
 /* May an interrupt or a window exit be taken as soon as RFLAGS.IF or a shadow changes? Then the core must
  * stop after STI, POPF, MOV SS and their like. */

@@ -14,7 +14,7 @@
 #define DEBUG_BS (1ull << 14)
 
 /* SDM volume 3C "Delivery of Pending Debug Exceptions after VM Entry". */
-static bool debug_exception_due(const struct cpu_state *state)
+bool cpu_debug_exception_due(const struct cpu_state *state)
 {
     return (state->pending_debug_exceptions & (DEBUG_BS | DEBUG_ENABLED_BREAKPOINT)) &&
            !(state->interruptibility_state & BLOCKING_BY_MOV_SS);
@@ -140,7 +140,7 @@ enum cpu_status cpu_take_due_events(struct cpu *cpu)
     enum cpu_status status;
     if (take_first_events(cpu, &status))
         return status;
-    if (debug_exception_due(&cpu->state)) {
+    if (cpu_debug_exception_due(&cpu->state)) {
         status = take_debug_exception(cpu);
         if (status != CPU_RUN || take_exit_if(cpu, vmx_boundary_exit, &status))
             return status;
@@ -162,11 +162,13 @@ enum cpu_status cpu_poll(struct cpu *cpu)
 
 uint64_t cpu_next_deadline(const struct cpu *cpu)
 {
+    if (cpu->boundary_missed && cpu_debug_exception_due(&cpu->state))
+        return CPU_AT_ONCE;
     if (cpu_signal_due(cpu))
         return cpu->account.now;
     if (cpu->state.activity_state == ACTIVITY_WAIT_FOR_SIPI)
         return UINT64_MAX;
-    if (debug_exception_due(&cpu->state) || nmi_due(cpu) || external_interrupt_due(cpu) ||
+    if (cpu_debug_exception_due(&cpu->state) || nmi_due(cpu) || external_interrupt_due(cpu) ||
         vmx_boundary_due(&cpu->vmx) || vmx_virtual_interrupt_due(&cpu->vmx) ||
         virtual_interrupt_due(&cpu->state))
         return cpu->account.now;

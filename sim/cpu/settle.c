@@ -135,6 +135,46 @@ static bool nested_fault_exits(struct settling *s, const struct cpu_event *neste
     return true;
 }
 
+/* #AC in the delivery of #AC: the two make no double fault, and each new attempt meets what the last one met.
+ * SDM volume 3A, table "Conditions for Generating a Double Fault". */
+static bool never_ends(const struct cpu_event *first, const struct cpu_event *second)
+{
+    return first->type == EVENT_HARDWARE_EXCEPTION && first->vector == VECTOR_AC &&
+           second->vector == VECTOR_AC;
+}
+
+/* Nothing but a VM exit for "instruction timeout" leads out, whose time passes. */
+static enum cpu_status wait_for_timeout(struct settling *s)
+{
+    struct cpu *cpu = s->cpu;
+    struct vm_exit exit;
+    uint64_t deadline;
+    if (!vmx_instruction_deadline(&cpu->vmx, cpu->no_boundary_since, &deadline))
+        return stop(
+            cpu, CPU_UNSUPPORTED,
+            "exceptions without end: the delivery of #AC pushes to a misaligned stack of ring 3, which "
+            "raises #AC; a real processor hangs in it");
+    if (deadline > cpu->account.now)
+        cycles_charge(&cpu->account, CYCLES_EVENT_DELIVERY, deadline - cpu->account.now);
+    vmx_instruction_timeout(&exit, &s->event);
+    return settle_vm_exit(cpu, &exit);
+}
+
+/* Have deliveries one after another kept the processor from an instruction boundary for too long? */
+static bool timed_out(struct settling *s, enum cpu_status *status)
+{
+    struct cpu *cpu = s->cpu;
+    struct vm_exit exit;
+    uint64_t deadline;
+    if (!vmx_instruction_deadline(&cpu->vmx, cpu->no_boundary_since, &deadline) ||
+        cpu->account.now < deadline)
+        return false;
+    delivery_begins(cpu, &s->event, s->origin);
+    vmx_instruction_timeout(&exit, &s->event);
+    *status = settle_vm_exit(cpu, &exit);
+    return true;
+}
+
 /* What comes of a fault in the delivery of s->event. True: s->event is the next to be delivered; false:
  * *status. */
 static bool nest(struct settling *s, struct cpu_event nested, enum cpu_status *status)
@@ -151,6 +191,10 @@ static bool nest(struct settling *s, struct cpu_event nested, enum cpu_status *s
         return false;
     }
     s->origin = DELIVERY_NORMAL;
+    if (never_ends(&s->event, &nested)) {
+        *status = wait_for_timeout(s);
+        return false;
+    }
     if (!makes_double_fault(&s->event, &nested)) {
         s->event = nested;
         return true;
@@ -175,15 +219,27 @@ static enum cpu_status debug_trap(struct cpu *cpu, uint64_t conditions)
     return cpu_settle(cpu, &trap, NULL);
 }
 
+/* SDM volume 3C "Other Causes of VM Exits", instruction timeout: the handler that was entered is at a
+ * boundary unless breakpoints that its delivery hit come first. */
+static void look_for_boundary(struct cpu *cpu)
+{
+    cpu->boundary_missed = cpu_debug_exception_due(&cpu->state);
+}
+
 static enum cpu_status deliver_until_done(struct settling *s)
 {
     struct cpu *cpu = s->cpu;
     enum cpu_status status;
+    if (!cpu->boundary_missed)
+        cpu->no_boundary_since = cpu->account.now;
+    else if (timed_out(s, &status))
+        return status;
     for (;;) {
         struct cpu_outcome outcome = deliver_event(cpu, &s->event, s->origin);
         switch (outcome.kind) {
         case OUTCOME_JUMPED:
             record_delivery(cpu, &s->event);
+            look_for_boundary(cpu);
             return cpu_ready(cpu);
         case OUTCOME_TASK_SWITCHED: /* SDM "Task-Switch Exception Condition": before its first instruction */
             record_delivery(cpu, &s->event);
@@ -235,6 +291,7 @@ static enum cpu_status settle_event(struct settling *s)
 static enum cpu_status settle_vm_entry(struct cpu *cpu)
 {
     enum cpu_status status = cpu_ready(cpu);
+    cpu->boundary_missed = false;
     if (cpu->vmx.injection_valid) {
         struct settling s = {.cpu = cpu, .event = cpu->vmx.injection, .origin = DELIVERY_INJECTED};
         cpu->vmx.injection_valid = false;

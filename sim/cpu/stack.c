@@ -64,12 +64,23 @@ bool stack_has_room(const struct stack *stack, unsigned count, unsigned size, st
     return true;
 }
 
+/* SDM volume 2, "INT n", #AC(EXT), and "CALL", "RET", "IRET", #AC(0); volume 3A "Interrupt 17--Alignment
+ * Check Exception (#AC)": of an access in ring 3. */
+static bool misaligned(const struct stack *stack, uint64_t linear, unsigned size, struct cpu_outcome *outcome)
+{
+    const struct cpu_state *state = &stack->cpu->state;
+    if (!stack->mode.user || !(state->rflags & RFLAGS_AC) || !(state->cr0 & CR0_AM) || !(linear % size))
+        return false;
+    *outcome = outcome_fault_code(VECTOR_AC, stack->error_code & ERROR_CODE_EXT);
+    return true;
+}
+
 bool stack_push(struct stack *stack, uint64_t value, unsigned size, struct cpu_outcome *outcome)
 {
     const uint64_t offset = (stack->sp - size) & pointer_mask(stack->ss.access_rights, stack->flat);
     struct mmu_fault fault = {0};
     uint64_t linear;
-    if (!item_address(stack, offset, size, &linear, outcome))
+    if (!item_address(stack, offset, size, &linear, outcome) || misaligned(stack, linear, size, outcome))
         return false;
     enum mmu_status status = mmu_write(&stack->cpu->mmu, linear, &value, size, stack->mode, &fault);
     if (status != MMU_OK) {
@@ -86,7 +97,7 @@ bool stack_pop(struct stack *stack, uint64_t *value, unsigned size, struct cpu_o
     struct mmu_fault fault = {0};
     uint64_t linear;
     *value = 0;
-    if (!item_address(stack, stack->sp, size, &linear, outcome))
+    if (!item_address(stack, stack->sp, size, &linear, outcome) || misaligned(stack, linear, size, outcome))
         return false;
     enum mmu_status status = mmu_read(&stack->cpu->mmu, linear, value, size, stack->mode, &fault);
     if (status != MMU_OK) {

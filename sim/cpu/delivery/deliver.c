@@ -42,9 +42,7 @@ static void note_debug_exception(struct cpu_state *state, const struct cpu_event
     state->pending_debug_exceptions = 0;
 }
 
-/* What delivery changes even if it then fails: SDM volume 3C "Architectural State Before a VM Exit" lists it
- * for events that cause a VM exit indirectly. */
-static void begin(struct cpu *cpu, const struct cpu_event *event, enum delivery_origin origin)
+void delivery_begins(struct cpu *cpu, const struct cpu_event *event, enum delivery_origin origin)
 {
     struct cpu_state *state = &cpu->state;
     if (event->type == EVENT_HARDWARE_EXCEPTION && event->vector == VECTOR_PF)
@@ -88,7 +86,7 @@ struct cpu_outcome deliver_event(struct cpu *cpu, const struct cpu_event *event,
     /* VM entry pushes RF as it was loaded: SDM volume 3C "Details of Vectored-Event Injection". */
     if (origin == DELIVERY_NORMAL && is_fault(event))
         delivery.rflags |= RFLAGS_RF;
-    begin(cpu, event, origin);
+    delivery_begins(cpu, event, origin);
     if (subject_to_redirection(state, event)) {
         struct cpu_outcome outcome;
         bool protected_mode;

@@ -24,6 +24,10 @@ struct delivery {
 /* As cpu_deliver, for events of either origin. */
 struct cpu_outcome deliver_event(struct cpu *cpu, const struct cpu_event *event, enum delivery_origin origin);
 
+/* What delivery changes even if it then fails: SDM volume 3C "Architectural State Before a VM Exit" lists it for events
+ * that cause a VM exit indirectly. */
+void delivery_begins(struct cpu *cpu, const struct cpu_event *event, enum delivery_origin origin);
+
 /* real_mode.c, protected_mode.c: OUTCOME_JUMPED, or the fault, VM exit or refusal that delivery met. */
 struct cpu_outcome deliver_real_mode(const struct delivery *delivery);
 struct cpu_outcome deliver_protected_mode(const struct delivery *delivery);

@@ -7,7 +7,8 @@
  *
  * Over Ice Lake: protection keys for supervisor pages, the registers of shadow stacks (which cannot be
  * switched on: vmx_model/cet.h; indirect-branch tracking is left out, since systems switch that on unasked),
- * UMONITOR, UMWAIT and TPAUSE, SERIALIZE, IPI virtualization. No publication gives its round trip.
+ * UMONITOR, UMWAIT and TPAUSE, SERIALIZE, IPI virtualization, instruction timeouts. No publication gives its
+ * round trip.
  */
 #include "sim/cpu/profiles/costs.h"
 #include "sim/cpu/profiles/cpuid_rows.h"
@@ -85,6 +86,8 @@ const struct cpu_profile profile_sapphirerapids = {
             .ept_vpid_cap = MODELLED_EPT_VPID | EPT_CAP_PAGE_1G | EPT_CAP_ACCESSED_AND_DIRTY |
                             EPT_CAP_ADVANCED_INFORMATION | EPT_CAP_WALK_LENGTH_5,
         },
+    /* 25 MHz (Xeon's crystal) under a TSC of 3 GHz; the allowance is assumed: no publication gives it */
+    .instruction_timeout = {.crystal_clock = 120, .allowance = 131072},
     .tlb =
         {
             .first_level = {64, 4, "assumed: as Skylake"},
