@@ -6,6 +6,7 @@
 #define EPT_W 2ull
 #define EPT_X 4ull
 #define EPT_PS 0x80ull
+#define EPT_PAGING_WRITE (1ull << 58)
 #define EPT_CAP_EXECUTE_ONLY (1ull << 0)
 #define EPT_CAP_PAGE_2M (1ull << 16)
 #define EPT_CAP_PAGE_1G (1ull << 17)
@@ -35,8 +36,9 @@ bool ept_maps_page(uint64_t entry, unsigned level)
     return level == 0 || (level < 3 && (entry & EPT_PS));
 }
 
-bool ept_misconfigured(const struct cpu_profile *profile, uint64_t entry, unsigned level)
+bool ept_misconfigured(const struct mmu *mmu, uint64_t entry, unsigned level)
 {
+    const struct cpu_profile *profile = mmu->profile;
     uint64_t capabilities = profile->vmx.ept_vpid_cap;
     if (!(entry & EPT_R) && ((entry & EPT_W) || !(capabilities & EPT_CAP_EXECUTE_ONLY)))
         return true;
@@ -44,6 +46,8 @@ bool ept_misconfigured(const struct cpu_profile *profile, uint64_t entry, unsign
         return true;
     if (!ept_maps_page(entry, level))
         return (entry & formats[level].table_reserved) != 0;
+    if (mmu->tlb->current.paging_write && !(entry & EPT_R) && (entry & EPT_PAGING_WRITE))
+        return true;
     /* Bit 7 is reserved where the processor has no pages of that size. */
     if (level && !(capabilities & formats[level].page_capability))
         return true;

@@ -7,7 +7,10 @@
 #define EPT_PRIVILEGES 7ull
 #define EPT_USER_EXECUTE (1ull << 10)
 #define EPT_CAP_ADVANCED_INFORMATION (1ull << 22)
+#define EPT_VERIFY_GUEST_PAGING (1ull << 57)
+#define EPT_PAGING_WRITE (1ull << 58)
 #define EPT_SUB_PAGE_WRITE (1ull << 61)
+#define QUALIFICATION_GUEST_PAGING_VERIFICATION (1ull << 15)
 #define EPT_SUPPRESS_VE (1ull << 63)
 #define PML_ENTRIES 512
 #define GUEST_PHYSICAL_BEYOND_4_LEVELS 0xffff000000000000ull
@@ -117,20 +120,33 @@ static enum mmu_status descend(struct walk *walk, uint64_t guest_physical, unsig
         walk_count_ept_reference(walk, address);
         if (!privileges(walk, entry))
             return violation(walk, guest_physical, need, 0, purpose, entry);
-        if (ept_misconfigured(walk->mmu->profile, entry, level))
+        if (ept_misconfigured(walk->mmu, entry, level))
             return misconfiguration(walk, guest_physical);
         path->address[path->depth] = address;
         path->value[path->depth++] = entry;
-        page->rights &= privileges(walk, entry);
         if (ept_maps_page(entry, level)) {
+            page->paging_write = (entry & EPT_PAGING_WRITE) != 0;
+            page->verify = (entry & EPT_VERIFY_GUEST_PAGING) != 0;
+            page->table_write = (page->rights & EPT_NEED_WRITE) != 0;
+            page->rights &= privileges(walk, entry);
             /* The analyzer does not see that only levels 0 to 2 map a page. */
             page->size = level_size[level]; // NOLINT(clang-analyzer-core.uninitialized.Assign)
             uint64_t offset = (1ull << tlb_size_bits[page->size]) - 1;
             page->physical = (entry & TLB_PHYSICAL & ~offset) | (guest_physical & offset);
             return MMU_OK;
         }
+        page->rights &= privileges(walk, entry);
         table = entry & TLB_PHYSICAL;
     }
+}
+
+/* SDM "EPT Violations": with "EPT paging-write control" paging writes need not the write access of the entry
+ * that maps the page, where its bit 58 is 1. */
+static unsigned rights_for(const struct walk *walk, enum ept_purpose purpose, const struct ept_page *page)
+{
+    const bool paging_write = purpose == EPT_FOR_PAGING_STRUCTURE && walk->mmu->tlb->current.paging_write &&
+                              page->paging_write && page->table_write;
+    return page->rights | (paging_write ? EPT_NEED_WRITE : 0);
 }
 
 /* SDM "Write Accesses That Are Eligible for Sub-Page Write Permissions": writes to what a linear address
@@ -148,7 +164,7 @@ static enum mmu_status judge(struct walk *walk, uint64_t guest_physical, unsigne
                              enum ept_purpose purpose, const struct ept_path *path,
                              const struct ept_page *page)
 {
-    bool allowed = (page->rights & need) == need;
+    bool allowed = (rights_for(walk, purpose, page) & need) == need;
     if (!allowed && eligible_for_sub_page_write(walk, need, purpose, path, page)) {
         enum mmu_status status = sub_page_write_allowed(walk, guest_physical, &allowed);
         if (status != MMU_OK)
@@ -192,13 +208,16 @@ static enum mmu_status ept_walk(struct walk *walk, uint64_t guest_physical, unsi
 
 /* A cached mapping serves if it allows the access and no dirty flag is to be set. */
 static bool use_cached(const struct walk *walk, struct tlb_hit hit, uint64_t guest_physical, unsigned need,
-                       struct ept_page *page)
+                       enum ept_purpose purpose, struct ept_page *page)
 {
     struct tlb *tlb = walk->mmu->tlb;
     uint64_t frame = hit.array->frame[hit.index];
     page->rights = (unsigned)((frame & TLB_EPT_ALL_RIGHTS) >> TLB_EPT_SHIFT);
     page->dirty = (frame & TLB_EPT_DIRTY) != 0;
-    if ((page->rights & need) != need ||
+    page->paging_write = (frame & TLB_PAGING_WRITE) != 0;
+    page->table_write = (frame & TLB_TABLE_WRITE) != 0;
+    page->verify = (frame & TLB_VERIFY) != 0;
+    if ((rights_for(walk, purpose, page) & need) != need ||
         ((need & EPT_NEED_WRITE) && tlb->current.ept_accessed_dirty && !page->dirty))
         return false;
     page->size = (enum tlb_size)(hit.array->where[hit.index] >> TLB_SIZE_SHIFT & 3);
@@ -225,7 +244,7 @@ static enum mmu_status translate(struct walk *walk, uint64_t guest_physical, uns
     if (walk->quiet || looks_for_dirty_flag(walk, purpose))
         return ept_walk(walk, guest_physical, need, purpose, page);
     if (!beyond_walk(walk, guest_physical) && tlb_find_guest_physical(tlb, guest_physical, &hit) &&
-        use_cached(walk, hit, guest_physical, need, page))
+        use_cached(walk, hit, guest_physical, need, purpose, page))
         return MMU_OK;
     const uint64_t before = walk->ept_cycles;
     enum trace_flush_cause cause;
@@ -241,7 +260,9 @@ static enum mmu_status translate(struct walk *walk, uint64_t guest_physical, uns
     tlb_drop_guest_physical_address(tlb, guest_physical, &replaced);
     tlb_insert_guest_physical(tlb, guest_physical,
                               (page->physical & TLB_PHYSICAL) | (uint64_t)page->rights << TLB_EPT_SHIFT |
-                                  (page->dirty ? TLB_EPT_DIRTY : 0),
+                                  (page->dirty ? TLB_EPT_DIRTY : 0) |
+                                  (page->paging_write ? TLB_PAGING_WRITE : 0) |
+                                  (page->table_write ? TLB_TABLE_WRITE : 0) | (page->verify ? TLB_VERIFY : 0),
                               page->size);
     return MMU_OK;
 }
@@ -255,5 +276,24 @@ enum mmu_status ept_access(struct walk *walk, uint64_t guest_physical, unsigned 
     if (status == MMU_OK && purpose != EPT_FOR_LINEAR_ADDRESS && !walk->quiet &&
         mmu_on_apic_access_page(walk->mmu, page->physical))
         return mmu_guest_physical_apic_access(walk->fault);
+    return status;
+}
+
+/* The manual names the page that is verified in two ways: by the entry for the linear address's page (the
+ * formats of the entries, and the order of faults, which is followed here), and by that for the guest's
+ * paging-structure entry. */
+enum mmu_status ept_verify_guest_paging(struct walk *walk, const struct ept_page *page)
+{
+    struct ept_path path = {.depth = 0};
+    struct ept_page again; /* for bit 63 of the entry, which a cached mapping has not */
+    if (!page->verify || !walk->unverified || walk->quiet)
+        return MMU_OK;
+    enum mmu_status status = descend(walk, walk->guest_physical, tlb_right_for(walk->access),
+                                     EPT_FOR_LINEAR_ADDRESS, &path, &again);
+    if (status != MMU_OK)
+        return status;
+    status = violation(walk, walk->guest_physical, tlb_right_for(walk->access), page->rights,
+                       EPT_FOR_LINEAR_ADDRESS, path.value[path.depth - 1]);
+    walk->fault->qualification |= QUALIFICATION_GUEST_PAGING_VERIFICATION;
     return status;
 }

@@ -101,6 +101,7 @@ static enum mmu_status translate_by_walk(struct mmu *mmu, uint64_t linear, enum 
     walk.depth = 0;
     walk.flags = 0;
     walk.global = false;
+    walk.hlat = walk.restart = walk.unverified = false;
     enum mmu_status status = walk_linear(&walk, &frame, &size);
     if (status == MMU_OK && mmu->tlb->ghost_count)
         note_refill(mmu, &walk);

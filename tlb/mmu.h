@@ -77,6 +77,11 @@ struct mmu_regime {
     bool ept;      /* "enable EPT" is on (non-root only) */
     uint64_t eptp;
     bool mode_based_execute; /* "mode-based execute control for EPT" */
+    bool hlat;               /* "enable HLAT" (with EPT) */
+    uint64_t hlat_pointer;
+    bool hlat_upper_only;    /* the HLAT prefix size is not 0 */
+    bool paging_write;       /* "EPT paging-write control" */
+    bool verify_guest_paging; /* "guest-paging verification" */
     bool sub_page_write; /* "sub-page write permissions for EPT" */
     uint64_t spptp;
     uint64_t pml_address; /* page-modification log: 512 entries of 8 bytes */
@@ -110,10 +115,12 @@ struct mmu_outer_cache {
     void *opaque;
 };
 
+/* Ten entries of guest paging structures (HLAT paging and its restart), each through five of the EPT, and the page. */
+#define MMU_PATH_ENTRIES 65
 /* The entries of paging structures that one translation depends on. */
 struct mmu_path {
-    uint64_t address[40]; /* physical, of each entry, in the order of the walk */
-    bool ept[40];         /* of an EPT paging structure */
+    uint64_t address[MMU_PATH_ENTRIES]; /* physical, of each entry, in the order of the walk */
+    bool ept[MMU_PATH_ENTRIES];         /* of an EPT paging structure */
     unsigned count;
 };
 

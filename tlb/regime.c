@@ -32,12 +32,20 @@ static bool same_apic_page(const struct mmu_regime *a, const struct mmu_regime *
             (a->apic_access_page == b->apic_access_page && a->virtual_apic_page == b->virtual_apic_page));
 }
 
+/* SDM volume 3A, "Ordinary Paging and HLAT Paging"; volume 3C, "EPT Violations". */
+static bool same_hlat(const struct mmu_regime *a, const struct mmu_regime *b)
+{
+    return a->hlat == b->hlat && a->paging_write == b->paging_write &&
+           a->verify_guest_paging == b->verify_guest_paging &&
+           (!a->hlat || (a->hlat_pointer == b->hlat_pointer && a->hlat_upper_only == b->hlat_upper_only));
+}
+
 bool mmu_same_translation(const struct mmu_regime *a, const struct mmu_regime *b)
 {
     bool same = !((a->cr0 ^ b->cr0) & REGIME_CR0) && a->cr3 == b->cr3 && !((a->cr4 ^ b->cr4) & REGIME_CR4) &&
                 !((a->efer ^ b->efer) & REGIME_EFER) && a->non_root == b->non_root && a->vpid == b->vpid &&
                 a->ept == b->ept && a->eptp == b->eptp &&
-                a->mode_based_execute == b->mode_based_execute && same_keys(a, b) && same_apic_page(a, b);
+                a->mode_based_execute == b->mode_based_execute && same_keys(a, b) && same_apic_page(a, b) && same_hlat(a, b);
     for (unsigned i = 0; i < 4; i++)
         same = same && a->pdpte[i] == b->pdpte[i];
     return same;
@@ -75,6 +83,10 @@ static struct tlb_current derive(const struct mmu_regime *regime)
         .ept_accessed_dirty = regime->ept && (regime->eptp & EPTP_ACCESSED_DIRTY),
         .ept_5level = regime->ept && EPTP_5_LEVELS(regime->eptp),
         .mode_based_execute = regime->ept && regime->mode_based_execute,
+        .hlat = regime->ept && regime->hlat && paging >= TLB_PAGING_4LEVEL,
+        .hlat_upper_only = regime->hlat_upper_only,
+        .paging_write = regime->ept && regime->paging_write,
+        .verify_guest_paging = regime->ept && regime->paging_write && regime->verify_guest_paging,
         .write_protect = (regime->cr0 & CR0_WP) != 0,
         .smep = on && (regime->cr4 & CR4_SMEP),
         .smap = on && (regime->cr4 & CR4_SMAP),

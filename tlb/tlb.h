@@ -53,6 +53,10 @@ static const uint8_t tlb_size_bits[TLB_SIZE_COUNT] = {12, 21, 22, 30};
 #define TLB_EPT_ALL_RIGHTS (15ull << TLB_EPT_SHIFT)
 #define TLB_EPT_DIRTY (1ull << 10) /* set without EPT */
 #define TLB_GUEST_SIZE_SHIFT 8    /* enum tlb_size of the page that the guest's tables map */
+/* Of guest-physical mappings only: as in struct ept_page (walk.h). */
+#define TLB_PAGING_WRITE (1ull << 8)
+#define TLB_VERIFY (1ull << 9)
+#define TLB_TABLE_WRITE (1ull << 11)
 #define TLB_KEY_SHIFT 59          /* bits 62:59: the protection key, as in the guest's entry */
 #define TLB_KEY (0xfull << TLB_KEY_SHIFT)
 #define TLB_FLAGS (0xfffull | TLB_KEY)
@@ -82,6 +86,8 @@ struct tlb_current {
     bool identity; /* neither paging nor EPT */
     bool ept, ept_accessed_dirty, ept_5level;
     bool mode_based_execute;
+    bool hlat, hlat_upper_only; /* 4-level and 5-level paging in a guest with HLAT */
+    bool paging_write, verify_guest_paging;
     bool write_protect, smep, smap, nx, global_pages;
     uint32_t user_keys, supervisor_keys; /* PKRU and IA32_PKRS where they act, else 0 */
 };

@@ -35,6 +35,8 @@ enum mmu_status walk_read_entry(struct walk *walk, uint64_t guest_physical, uint
         enum mmu_status status = ept_access(walk, guest_physical, need, EPT_FOR_PAGING_STRUCTURE, &page);
         if (status != MMU_OK)
             return status;
+        /* SDM "Prioritization of EPT Misconfigurations and EPT Violations", step 1b */
+        walk->unverified |= !page.paging_write;
     }
     walk_count_reference(walk, page.physical);
     entry->guest_physical = guest_physical;
@@ -141,6 +143,8 @@ enum mmu_status walk_linear(struct walk *walk, uint64_t *frame, enum tlb_size *s
     page.physical = walk->guest_physical;
     if (walk->mmu->tlb->current.ept) {
         status = ept_access(walk, walk->guest_physical, need_of(walk), EPT_FOR_LINEAR_ADDRESS, &page);
+        if (status == MMU_OK && walk->mmu->tlb->current.verify_guest_paging)
+            status = ept_verify_guest_paging(walk, &page);
         if (status != MMU_OK)
             return status;
     }

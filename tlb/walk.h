@@ -30,7 +30,11 @@ struct walk {
     uint64_t refill_cycles;              /* of those, booked under flushes of guest-physical mappings */
     unsigned entry_size;                 /* bytes of a guest entry: 4 or 8 */
     unsigned depth;
-    struct walk_entry entry[5];
+    struct walk_entry entry[10]; /* those of HLAT paging before a restart come first */
+    bool hlat;              /* HLAT paging is used now */
+    bool restart;           /* it has met an entry that restarts the translation */
+    bool unverified;        /* an entry lies where the EPT does not allow paging writes */
+    enum tlb_size most;     /* what a restart lets the page's size be at most */
     /* The result of the guest's tables. */
     uint64_t flags;          /* TLB_USER, TLB_WRITE, TLB_NX, TLB_DIRTY */
     uint64_t guest_physical; /* of the byte */
@@ -56,6 +60,9 @@ struct ept_page {
     enum tlb_size size;
     unsigned rights; /* AND of bits 2:0 of the entries used; with mode-based execute control bit 3: of their bits 10 */
     bool dirty;
+    /* With "EPT paging-write control": bit 58 of the entry that maps the page, and may the page's tables be written
+     * through the other entries? Bit 57: guest-paging verification. */
+    bool paging_write, table_write, verify;
 };
 
 /* walk.c: the whole of it. *physical, *frame: as in tlb.h; *size: of the mapping. */
@@ -72,14 +79,16 @@ enum mmu_status walk_5level(struct walk *walk);
  * that are reserved in every entry. */
 enum mmu_status walk_levels(struct walk *walk, uint64_t table, unsigned level, uint64_t always_reserved);
 
-/* ept_walk.c: guest-physical to physical, through the cached guest-physical mappings. need: EPT_NEED_*. */
+/* ept_walk.c: SDM "EPT Violations", guest-paging verification, at the page that the linear address leads to. */
+enum mmu_status ept_verify_guest_paging(struct walk *walk, const struct ept_page *page);
+/* guest-physical to physical, through the cached guest-physical mappings. need: EPT_NEED_*. */
 enum mmu_status ept_access(struct walk *walk, uint64_t guest_physical, unsigned need,
                            enum ept_purpose purpose, struct ept_page *page);
 /* sub_page.c: may the walk's access write to the guest-physical address, whose page the EPT maps read-only with sub-page
  * write permissions? MMU_SPP_EVENT: *walk->fault says why that cannot be told. */
 enum mmu_status sub_page_write_allowed(struct walk *walk, uint64_t guest_physical, bool *allowed);
 /* ept_misconfiguration.c: is a present entry of that level (4: PML5E ... 0: PTE) misconfigured? */
-bool ept_misconfigured(const struct cpu_profile *profile, uint64_t entry, unsigned level);
+bool ept_misconfigured(const struct mmu *mmu, uint64_t entry, unsigned level);
 bool ept_maps_page(uint64_t entry, unsigned level);
 
 static inline void walk_note_reference(struct walk *walk, uint64_t physical, bool ept)

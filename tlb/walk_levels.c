@@ -6,6 +6,7 @@
 #define ENTRY_US 4ull
 #define ENTRY_PS 0x80ull
 #define ENTRY_G 0x100ull
+#define ENTRY_RESTART 0x800ull /* in HLAT paging */
 #define ENTRY_XD (1ull << 63)
 #define ENTRY_ADDRESS 0x000ffffffffff000ull
 
@@ -38,12 +39,27 @@ static uint64_t reserved_bits(bool maps, unsigned level)
     return ENTRY_PS;
 }
 
+/* SDM volume 3A, "Details of TLB Use", the size of a page after a restart: that of the level which restarted,
+ * and above the page-directory pointers no limit. */
+static void note_restart(struct walk *walk, unsigned level)
+{
+    walk->restart = true;
+    if (level < 3)
+        walk->most = levels[level].size;
+}
+
 static void note_page(struct walk *walk, uint64_t entry, unsigned level)
 {
     const uint64_t offset = (1ull << tlb_size_bits[levels[level].size]) - 1;
     walk->size = levels[level].size;
     walk->global = (entry & ENTRY_G) && walk->mmu->tlb->current.global_pages;
     walk->guest_physical = (entry & ENTRY_ADDRESS & ~offset) | (walk->linear & offset);
+}
+
+/* SDM volume 3A, "Page-Fault Exceptions", the HLAT flag. */
+static uint32_t hlat_flag(const struct walk *walk)
+{
+    return walk->hlat ? PF_HLAT : 0;
 }
 
 enum mmu_status walk_levels(struct walk *walk, uint64_t table, unsigned level, uint64_t always_reserved)
@@ -61,10 +77,14 @@ enum mmu_status walk_levels(struct walk *walk, uint64_t table, unsigned level, u
         if (status != MMU_OK)
             return status;
         if (!(entry & ENTRY_P))
-            return walk_page_fault(walk, 0);
+            return walk_page_fault(walk, hlat_flag(walk));
         bool maps = maps_page(profile, entry, level);
         if (entry & (always_reserved | reserved_bits(maps, level)))
-            return walk_page_fault(walk, PF_P | PF_RSVD);
+            return walk_page_fault(walk, PF_P | PF_RSVD | hlat_flag(walk));
+        if (walk->hlat && (entry & ENTRY_RESTART)) {
+            note_restart(walk, level);
+            return MMU_OK;
+        }
         rights &= entry;
         execute_disable |= entry & ENTRY_XD;
         if (maps) {

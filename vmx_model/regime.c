@@ -23,6 +23,12 @@ void vmx_update_regime(struct vmx *vmx)
         regime.eptp = regime.ept ? vmx->vmcs.ept_pointer : 0;
         regime.mode_based_execute =
             (vmcs_secondary_controls(&vmx->vmcs) & SECONDARY_MODE_BASED_EXECUTE_CONTROL_FOR_EPT) != 0;
+        const uint64_t tertiary = vmcs_tertiary_controls(&vmx->vmcs);
+        regime.hlat = (tertiary & TERTIARY_ENABLE_HLAT) != 0;
+        regime.hlat_pointer = vmx->vmcs.hlat_pointer;
+        regime.hlat_upper_only = vmx->vmcs.hlat_prefix_size != 0;
+        regime.paging_write = (tertiary & TERTIARY_EPT_PAGING_WRITE_CONTROL) != 0;
+        regime.verify_guest_paging = (tertiary & TERTIARY_GUEST_PAGING_VERIFICATION) != 0;
         regime.sub_page_write =
             (vmcs_secondary_controls(&vmx->vmcs) & SECONDARY_SUB_PAGE_WRITE_PERMISSIONS_FOR_EPT) != 0;
         regime.spptp = vmx->vmcs.sub_page_permission_table_pointer;

@@ -121,6 +121,7 @@ enum cpu_vector {
 #define PF_RSVD 8u
 #define PF_I 16u
 #define PF_PK 32u
+#define PF_HLAT 128u /* met in HLAT paging: there is no translation */
 
 /* As in the VMCS: SDM "Guest Non-Register State", activity state. */
 enum cpu_activity_state { ACTIVITY_ACTIVE = 0, ACTIVITY_HLT = 1, ACTIVITY_SHUTDOWN = 2, ACTIVITY_WAIT_FOR_SIPI = 3 };

@@ -34,6 +34,16 @@ static void extend(struct fixture *f, uint32_t controls)
     f->vmcs.secondary_proc_based_controls |= controls;
 }
 
+/* A processor with HLAT and its like, and these controls. */
+static void redirect(struct fixture *f, uint64_t controls)
+{
+    f->profile.vmx.true_procbased_ctls |= (uint64_t)PRIMARY_ACTIVATE_TERTIARY_CONTROLS << 32;
+    f->profile.vmx.procbased_ctls3 =
+        TERTIARY_ENABLE_HLAT | TERTIARY_EPT_PAGING_WRITE_CONTROL | TERTIARY_GUEST_PAGING_VERIFICATION;
+    f->vmcs.primary_proc_based_controls |= PRIMARY_ACTIVATE_TERTIARY_CONTROLS;
+    f->vmcs.tertiary_proc_based_controls = controls;
+}
+
 /* clang-format off */
 #define MUTATION(rule, base, pass, fail)                                                                     \
     static void rule##_pass(struct fixture *f, struct vmcs *v) { (void)f; (void)v; pass }                    \

@@ -7,8 +7,9 @@
  *
  * Over Ice Lake: protection keys for supervisor pages, the registers of shadow stacks (which cannot be
  * switched on: vmx_model/cet.h; indirect-branch tracking is left out, since systems switch that on unasked),
- * UMONITOR, UMWAIT and TPAUSE, SERIALIZE, IPI virtualization, instruction timeouts. No publication gives its
- * round trip.
+ * UMONITOR, UMWAIT and TPAUSE, SERIALIZE, IPI virtualization, instruction timeouts, hypervisor-managed
+ * linear-address translation (published for clients of the time; on this server: assumed). No publication
+ * gives its round trip.
  */
 #include "sim/cpu/profiles/costs.h"
 #include "sim/cpu/profiles/cpuid_rows.h"
@@ -70,7 +71,8 @@ const struct cpu_profile profile_sapphirerapids = {
                 SECONDARY_UNRESTRICTED_GUEST | SECONDARY_RDRAND_EXITING | SECONDARY_ENABLE_INVPCID |
                 SECONDARY_RDSEED_EXITING | BROADWELL_ADDED_SECONDARY | SKYLAKE_ADDED_SECONDARY |
                 SKYLAKE_SERVER_ADDED_SECONDARY | ICELAKE_ADDED_SECONDARY | SAPPHIRERAPIDS_ADDED_SECONDARY),
-            .procbased_ctls3 = TERTIARY_IPI_VIRTUALIZATION,
+            .procbased_ctls3 = TERTIARY_ENABLE_HLAT | TERTIARY_EPT_PAGING_WRITE_CONTROL |
+                               TERTIARY_GUEST_PAGING_VERIFICATION | TERTIARY_IPI_VIRTUALIZATION,
             .vmfunc = VM_FUNCTION_EPTP_SWITCHING,
             /* preemption timer at TSC / 2^7 (assumed); four CR3 targets; lists of 512 MSRs */
             .misc = 7 | VMX_MISC_STORES_LMA | VMX_MISC_ACTIVITY_ALL | 4ull << VMX_MISC_CR3_TARGETS_SHIFT |
@@ -84,7 +86,8 @@ const struct cpu_profile profile_sapphirerapids = {
                           CR4_CET,
             .vmcs_enum = 0x42, /* index 33: PID-pointer table address */
             .ept_vpid_cap = MODELLED_EPT_VPID | EPT_CAP_PAGE_1G | EPT_CAP_ACCESSED_AND_DIRTY |
-                            EPT_CAP_ADVANCED_INFORMATION | EPT_CAP_WALK_LENGTH_5,
+                            EPT_CAP_ADVANCED_INFORMATION | EPT_CAP_WALK_LENGTH_5 |
+                            1ull << EPT_CAP_HLAT_PREFIX_SIZE_SHIFT,
         },
     /* 25 MHz (Xeon's crystal) under a TSC of 3 GHz; the allowance is assumed: no publication gives it */
     .instruction_timeout = {.crystal_clock = 120, .allowance = 131072},
