@@ -137,6 +137,7 @@ static const struct insn_row rows[] = {
     REG(0F, 0xae, 6, MEMORY, NONE, USUAL, XSAVEOPT),
     REG(0F, 0xc7, 4, MEMORY, NONE, USUAL, XSAVEC),
     REG(0F, 0xc7, 7, REGISTER, F3, FORCED, RDPID),
+    REG(0F, 0xae, 7, MEMORY, NONE, USUAL, CLFLUSH),
     REG(0F, 0xae, 7, MEMORY, 66, USUAL, CLFLUSHOPT),
     REG(0F, 0xae, 6, MEMORY, 66, USUAL, CLWB),
     REG(0F, 0xae, 6, REGISTER, F3, USUAL, UMONITOR),

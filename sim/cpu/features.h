@@ -25,6 +25,7 @@ enum cpuid_register { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX };
     X(PGE, 1, EDX, 13)                                                                                       \
     X(MCA, 1, EDX, 14)                                                                                       \
     X(PAT, 1, EDX, 16)                                                                                       \
+    X(CLFSH, 1, EDX, 19)                                                                                     \
     X(FXSR, 1, EDX, 24)                                                                                      \
     X(SSE, 1, EDX, 25)                                                                                       \
     X(MONITOR, 1, ECX, 3)                                                                                    \

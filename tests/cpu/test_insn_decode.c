@@ -55,6 +55,7 @@ static const struct row rows[] = {
     ROW("\x0f\x01\xef", ALL, WRPKRU),
     ROW("\x0f\x01\xe8", ALL, SERIALIZE),
     ROW("\xf3\x0f\xc7\xf8", ALL, RDPID),
+    ROW("\x0f\xae\x3f", ALL, CLFLUSH),
     ROW("\x66\x0f\xae\x3f", ALL, CLFLUSHOPT),
     ROW("\x66\x0f\xae\x37", ALL, CLWB),
     ROW("\xf3\x0f\xae\xf0", ALL, UMONITOR),

@@ -42,6 +42,7 @@ static const struct execute_row table[INSN_COUNT] = {
     [INSN_XSAVES]      = {execute_xsaves,      check_xsaves,     WITH(XSAVES),   COST(system_instruction, SYSTEM), PRIVILEGED},
     [INSN_XRSTORS]     = {execute_xrstors,     check_xsaves,     WITH(XSAVES),   COST(system_instruction, SYSTEM), PRIVILEGED},
     [INSN_RDPID]       = {execute_rdpid,       check_rdpid,      WITH(RDPID),    COST(system_instruction, SYSTEM), 0},
+    [INSN_CLFLUSH]     = {execute_cache_line,  NULL,             WITH(CLFSH),    COST(system_instruction, SYSTEM), 0},
     [INSN_CLFLUSHOPT]  = {execute_cache_line,  NULL,             WITH(CLFLUSHOPT), COST(system_instruction, SYSTEM), 0},
     [INSN_CLWB]        = {execute_cache_line,  NULL,             WITH(CLWB),     COST(system_instruction, SYSTEM), 0},
     [INSN_SERIALIZE]   = {execute_serialize,   NULL,             WITH(SERIALIZE), COST(system_instruction, SYSTEM), 0},

@@ -1,5 +1,5 @@
-/* halt.c: HLT, PAUSE, MONITOR, MWAIT, UMONITOR, UMWAIT, TPAUSE, CLFLUSHOPT, CLWB. Source: SDM volume 2, the
- * pages of that name. */
+/* halt.c: HLT, PAUSE, MONITOR, MWAIT, UMONITOR, UMWAIT, TPAUSE, CLFLUSH, CLFLUSHOPT, CLWB. Source: SDM volume
+ * 2, the pages of that name. */
 #include "sim/cpu/execute/execute.h"
 #include "sim/cpu/msr.h"
 #include "vmx_model/effective_controls.h"
@@ -56,7 +56,8 @@ struct cpu_outcome execute_monitor(struct cpu *cpu, const struct insn *insn)
     return touch(cpu, insn, operand_gpr(cpu, GPR_RAX, insn->address_bits));
 }
 
-/* CLFLUSHOPT and CLWB: checked as a load of a byte. No cache is modelled: memory holds everything. */
+/* CLFLUSH, CLFLUSHOPT and CLWB: checked as a load of a byte. No cache is modelled: memory holds everything.
+ */
 struct cpu_outcome execute_cache_line(struct cpu *cpu, const struct insn *insn)
 {
     return touch(cpu, insn, seg_effective_address(&cpu->state, insn));

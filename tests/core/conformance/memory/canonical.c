@@ -25,6 +25,7 @@ LAB_CODE(movups_it, "movups (%rbx), %xmm0");
 LAB_CODE(fxsave_it, "fxsave (%rbx)");
 LAB_CODE(locked, "lock incq (%rbx)");
 LAB_CODE(sidt_it, "sidt (%rbx)");
+LAB_CODE(clflush_it, "clflush (%rbx)");
 LAB_CODE(invlpg_it, "invlpg (%rbx)");
 LAB_CODE(prefetch_it, "prefetcht0 (%rbx)");
 LAB_CODE(lea_it, "lea (%rbx), %rax");
@@ -48,6 +49,7 @@ static const struct {
     {"FXSAVE", fxsave_it, LAB_GP, 512},
     {"LOCK INC", locked, LAB_GP, 8},
     {"SIDT", sidt_it, LAB_GP, 10},
+    {"CLFLUSH", clflush_it, LAB_GP, 1},
     {"INVLPG: no fault", invlpg_it, LAB_DONE, 1},
     {"PREFETCH: no fault", prefetch_it, LAB_DONE, 1},
     {"LEA: no fault", lea_it, LAB_DONE, 1},
