@@ -119,6 +119,11 @@ struct core {
     enum mmu_status fault_status;
     struct mmu_fault fault;
     bool fault_of_read;
+    /* below and above 4 GiB: fill_entry.c */
+    struct core_ram_piece {
+        bool known;
+        uint64_t distance, attributes; /* of what the library keeps beside an entry, from the physical address */
+    } ram_piece[2];
     struct core_world world[CORE_WORLDS];
     unsigned active_world;
     uint64_t world_switches;
@@ -164,6 +169,10 @@ uint8_t *core_code_bytes(struct core *core, uint64_t linear);
 /* outer_cache.c */
 bool core_attach_cache(struct core *core);
 void core_detach_cache(struct core *core);
+/* fill_entry.c: puts a translation into the library's cache. page, physical: of their first bytes; rights:
+ * LIB_PAGE_READ and its like; not the whole page: the library asks again at each access. */
+void core_fill_entry(struct core *core, uint64_t page, uint64_t physical, int rights, unsigned mode,
+                     bool whole_page);
 struct lib_tlb_entry *core_cache_slot(const struct core *core, unsigned mode, uint64_t page);
 void core_note_fill(struct core *core, uint64_t page, unsigned mode, bool fetch);
 /* code_pages.c */

@@ -145,7 +145,7 @@ bool __wrap_unicorn_fill_tlb_x86_64(void *cs, uint64_t va, int size, int access,
     if (access == 1 && !(found.rights & MMU_RIGHT_WRITE))
         rights |= LIB_PAGE_WRITE | LIB_PAGE_WRITE_INVALID;
     /* With less than a page the library asks at each access. */
-    tlb_set_page_x86_64(cs, page, found.physical & ~0xfffull, rights, mmu_index, ask_again ? 1 : 4096);
+    core_fill_entry(core, page, found.physical & ~0xfffull, rights, (unsigned)mmu_index, !ask_again);
     core_note_fill(core, page, (unsigned)mmu_index, fetch);
     if (found.rights & MMU_RIGHT_WRITE && !core_holds_code(core, found.physical))
         core_cache_slot(core, (unsigned)mmu_index, page)->write &= ~LIB_TLB_WATCHED;

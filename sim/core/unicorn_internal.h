@@ -187,7 +187,9 @@ enum {
 #define LIB_HF_WORLD (3u << LIB_HF_WORLD_SHIFT)
 
 /* In the write word of a cache entry: stores take the slow path, which looks for translated code. */
+#define LIB_PAGE_READ 1
 #define LIB_PAGE_WRITE 2
+#define LIB_PAGE_EXECUTE 4
 #define LIB_PAGE_WRITE_INVALID 0x40 /* PAGE_WRITE_INV: a write is allowed once */
 #define LIB_TLB_WATCHED (1ull << 10)
 
