@@ -138,6 +138,32 @@ static void external_interrupt_exit_acknowledges(void **state)
     assert_int_equal(m->cpu.vmx.vmcs.vm_exit_interruption_information, INFORMATION(0x51, 0));
 }
 
+/* SDM "Other Causes of VM Exits": both windows wake the processor from HLT. STI's shadow closes them until the
+ * HLT is over, and they are open at once then: no time passes, and no device has to act. */
+static void window_opens_after_sti_and_hlt(void **state)
+{
+    struct machine *m = *state;
+    const uint32_t windows[] = {PRIMARY_INTERRUPT_WINDOW_EXITING, PRIMARY_NMI_WINDOW_EXITING};
+    const uint32_t reasons[] = {7, 8};
+    const struct insn hlt = {.id = INSN_HLT, .length = 1, .mode_bits = 32};
+    for (unsigned i = 0; i < 2; i++) {
+        enter_guest(m);
+        m->cpu.vmx.vmcs.pin_based_controls = PIN_NMI_EXITING | PIN_VIRTUAL_NMIS;
+        m->cpu.vmx.vmcs.primary_proc_based_controls = windows[i];
+        m->cpu.account.now = 1000;
+        m->deadline = 5000;
+        m->cpu.state.rip = CODE_AT;
+        m->cpu.state.rflags |= RFLAGS_IF;
+        m->cpu.state.interruptibility_state = BLOCKING_BY_STI;
+        assert_int_equal(cpu_instruction(&m->cpu, &hlt), CPU_HALTED);
+        assert_true(cpu_next_deadline(&m->cpu) <= m->cpu.account.now);
+        cpu_poll(&m->cpu);
+        check_exited(m, reasons[i]);
+        assert_int_equal(m->cpu.vmx.vmcs.guest_activity_state, ACTIVITY_HLT);
+        assert_int_equal(m->cpu.vmx.vmcs.guest_rip, CODE_AT + 1);
+    }
+}
+
 static void external_interrupt_goes_through_the_guest_idt(void **state)
 {
     struct machine *m = *state;
@@ -230,6 +256,7 @@ int main(void)
         TEST(wait_for_sipi_takes_nothing),
         TEST(external_interrupt_exits_whatever_if_says),
         TEST(external_interrupt_exit_acknowledges),
+        TEST(window_opens_after_sti_and_hlt),
         TEST(external_interrupt_goes_through_the_guest_idt),
         TEST(nmi_exits_and_blocks_afterwards),
         TEST(order_of_exits),

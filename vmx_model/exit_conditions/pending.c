@@ -28,18 +28,25 @@ static bool interrupt_window_open(const struct vmx *vmx)
 
 /* Timer before NMI window before interrupt window. Pending debug exceptions go before all of them; an NMI
  * goes before the interrupt window only. None comes before the event that VM entry injects. */
-bool vmx_pending_exit(struct vmx *vmx, struct vm_exit *exit)
+static bool exit_is_pending(const struct vmx *vmx, uint32_t *reason)
 {
     if (!vmx->non_root || vmx->injection_valid || vmx->state->activity_state == ACTIVITY_WAIT_FOR_SIPI)
         return false;
-    uint32_t reason;
     if (preemption_timer_expired(vmx))
-        reason = EXIT_REASON_PREEMPTION_TIMER_EXPIRED;
+        *reason = EXIT_REASON_PREEMPTION_TIMER_EXPIRED;
     else if (nmi_window_open(vmx))
-        reason = EXIT_REASON_NMI_WINDOW;
+        *reason = EXIT_REASON_NMI_WINDOW;
     else if (interrupt_window_open(vmx))
-        reason = EXIT_REASON_INTERRUPT_WINDOW;
+        *reason = EXIT_REASON_INTERRUPT_WINDOW;
     else
+        return false;
+    return true;
+}
+
+bool vmx_pending_exit(struct vmx *vmx, struct vm_exit *exit)
+{
+    uint32_t reason;
+    if (!exit_is_pending(vmx, &reason))
         return false;
     *exit = (struct vm_exit){.reason = reason};
     return true;
@@ -47,7 +54,10 @@ bool vmx_pending_exit(struct vmx *vmx, struct vm_exit *exit)
 
 uint64_t vmx_next_deadline(const struct vmx *vmx)
 {
-    if (!vmx->non_root || !vmx->preemption_timer_on || vmx->state->activity_state == ACTIVITY_WAIT_FOR_SIPI)
+    uint32_t reason;
+    if (!vmx->non_root || vmx->state->activity_state == ACTIVITY_WAIT_FOR_SIPI)
         return UINT64_MAX;
-    return vmx->preemption_deadline;
+    if (exit_is_pending(vmx, &reason))
+        return vmx->account->now;
+    return vmx->preemption_timer_on ? vmx->preemption_deadline : UINT64_MAX;
 }
