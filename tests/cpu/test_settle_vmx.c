@@ -238,6 +238,31 @@ static void injected_double_fault_leads_to_triple_fault(void **state)
     check_exited(m, 2);
 }
 
+/* SDM volume 3C "Details of Vectored-Event Injection": "DR6, DR7, and the IA32_DEBUGCTL MSR are not modified by
+ * event injection, even if the event has vector 1". Those of its own processor are: GD, LBR and BTF. */
+static void injected_debug_exception_changes_no_debug_register(void **state)
+{
+    struct machine *m = *state;
+    enter_guest(m);
+    const enum cpu_event_type types[] = {EVENT_HARDWARE_EXCEPTION, EVENT_PRIVILEGED_SOFTWARE_EXCEPTION};
+    for (unsigned i = 0; i < 2; i++) {
+        m->cpu.state.dr6 = 0xffff4ff1;
+        m->cpu.state.dr7 = 0x2400; /* GD */
+        m->cpu.state.msr.debugctl = 1;
+        inject(m, (struct cpu_event){.vector = VECTOR_DB, .type = (uint8_t)types[i]});
+        assert_int_equal(m->cpu.state.rip, handler_of(VECTOR_DB));
+        assert_int_equal(m->cpu.state.dr6, 0xffff4ff1);
+        assert_int_equal(m->cpu.state.dr7, 0x2400);
+        assert_int_equal(m->cpu.state.msr.debugctl, 1);
+    }
+    struct cpu_event trap = exception(VECTOR_DB);
+    trap.debug_conditions = 1 << 14;
+    raise_event(m, trap);
+    assert_int_equal(m->cpu.state.dr6, 0xffff4ff0);
+    assert_int_equal(m->cpu.state.dr7, 0x400);
+    assert_int_equal(m->cpu.state.msr.debugctl, 0);
+}
+
 /* SDM volume 3C "Delivery of Pending Debug Exceptions after VM Entry" */
 static void pending_debug_exception_after_entry(void **state)
 {
@@ -324,6 +349,7 @@ int main(void)
         TEST(fault_in_injection_exits_with_vectoring),
         TEST(nested_fault_of_injection_is_delivered_normally),
         TEST(injected_double_fault_leads_to_triple_fault),
+        TEST(injected_debug_exception_changes_no_debug_register),
         TEST(pending_debug_exception_after_entry),
         TEST(iret_fault_reports_nmi_unblocking),
         TEST(iret_ept_violation_reports_nmi_unblocking),

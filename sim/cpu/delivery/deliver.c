@@ -30,8 +30,7 @@ static bool is_fault(const struct cpu_event *event)
 }
 
 /* SDM "Debug Status Register (DR6)", "General-Detect Exception Condition": the conditions are merged in, GD
- * and the LBR and BTF flags of IA32_DEBUGCTL cleared. Injected #DB carries no conditions and leaves DR6
- * alone. */
+ * and the LBR and BTF flags of IA32_DEBUGCTL cleared. INT1 carries no conditions and leaves DR6 alone. */
 static void note_debug_exception(struct cpu_state *state, const struct cpu_event *event)
 {
     const uint64_t conditions = event->debug_conditions & (DR6_CONDITIONS | DR6_BD | DR6_BS | DR6_BT);
@@ -47,7 +46,8 @@ void delivery_begins(struct cpu *cpu, const struct cpu_event *event, enum delive
     struct cpu_state *state = &cpu->state;
     if (event->type == EVENT_HARDWARE_EXCEPTION && event->vector == VECTOR_PF)
         state->cr2 = event->cr2;
-    if (event->vector == VECTOR_DB &&
+    /* SDM volume 3C "Details of Vectored-Event Injection": an injected #DB modifies no debug register. */
+    if (event->vector == VECTOR_DB && origin == DELIVERY_NORMAL &&
         (event->type == EVENT_HARDWARE_EXCEPTION || event->type == EVENT_PRIVILEGED_SOFTWARE_EXCEPTION))
         note_debug_exception(state, event);
     if (event->type == EVENT_NMI && origin == DELIVERY_NORMAL)
