@@ -148,3 +148,19 @@ bool vmx_capability_msr(const struct vmx_capabilities *caps, uint32_t index, uin
     *value = index == MSR_VMX_VMCS_ENUM ? vmcs_enum_value(caps) : values[index - MSR_VMX_BASIC];
     return true;
 }
+
+void profile_cpuid(const struct cpu_profile *profile, uint32_t leaf, uint32_t subleaf, uint32_t registers[4])
+{
+    for (int i = 0; i < 4; i++)
+        registers[i] = 0;
+    for (size_t i = 0; i < profile->cpuid_count; i++) {
+        const struct cpuid_leaf *row = &profile->cpuid[i];
+        if (row->leaf != leaf || (row->subleaf != subleaf && row->subleaf != CPUID_ANY_SUBLEAF))
+            continue;
+        registers[0] = row->eax;
+        registers[1] = row->ebx;
+        registers[2] = row->ecx;
+        registers[3] = row->edx;
+        return;
+    }
+}

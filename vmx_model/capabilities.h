@@ -70,6 +70,9 @@ bool vmx_cr_fixed_bits_ok(const struct vmx_capabilities *caps, unsigned cr, uint
  * IA32_VMX_BASIC[48] is 1: SDM "Overview" of the VMCS chapter. */
 bool vmx_vmcs_pointer_valid(const struct cpu_profile *profile, uint64_t address);
 
+/* One leaf of CPUID; all zero if the profile has none. registers: EAX, EBX, ECX, EDX. */
+void profile_cpuid(const struct cpu_profile *profile, uint32_t leaf, uint32_t subleaf, uint32_t registers[4]);
+
 /* Would VM entry with "enable EPT" accept this EPTP: SDM "VM-Execution Control Fields" of the checks. */
 bool vmx_ept_pointer_valid(const struct cpu_profile *profile, uint64_t ept_pointer);
 

@@ -87,6 +87,26 @@ static void test_controls_that_make_undefined(void **unused)
     fixture_free(f);
 }
 
+/* SDM "Basic VM-Exit Information": WBINVD and WBNOINVD share the exit reason; the qualification tells them
+ * apart. A processor without WBNOINVD ignores the prefix. */
+static void test_wbnoinvd(void **unused)
+{
+    static const char *const cpus[] = {"sapphirerapids", "icelake-server", "skylake"};
+
+    (void)unused;
+    for (unsigned i = 0; i < 3; i++) {
+        struct fixture *f = guest_on(cpus[i], 0, 0, SECONDARY_WBINVD_EXITING);
+        struct cpu_outcome outcome = EXECUTE(f, 0x0f, 0x09);
+        expect_exit(outcome, 54);
+        assert_int_equal(outcome.exit.qualification, 0);
+        outcome = EXECUTE(f, 0xf3, 0x0f, 0x09);
+        expect_exit(outcome, 54);
+        assert_int_equal(outcome.exit.qualification, i < 2);
+        assert_int_equal(outcome.exit.instruction_length, 3);
+        fixture_free(f);
+    }
+}
+
 /* UMWAIT and TPAUSE: #UD without their control; with it they exit by "RDTSC exiting" alone. */
 static void test_user_wait(void **unused)
 {
@@ -150,6 +170,7 @@ int main(void)
         cmocka_unit_test(test_controls_that_make_undefined),
         cmocka_unit_test(test_masks_and_shadows),
         cmocka_unit_test(test_fixed_bits_in_root_operation),
+        cmocka_unit_test(test_wbnoinvd),
         cmocka_unit_test(test_user_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #ifndef VTSIM_VMX_MODEL_CHECKS_SECTION_API_H
 #define VTSIM_VMX_MODEL_CHECKS_SECTION_API_H
 
+#include "vmx_model/capabilities.h"
 #include "vmx_model/checks/checks.h"
 #include "vmx_model/controls.h"
 #include "vmx_model/effective_controls.h"
@@ -119,8 +120,6 @@ static inline uint64_t forbidden_bits(uint64_t allowed)
     return (uint32_t) ~(allowed >> 32);
 }
 
-/* One leaf of CPUID; all zero if the profile has none. registers: EAX, EBX, ECX, EDX. */
-void profile_cpuid(const struct cpu_profile *profile, uint32_t leaf, uint32_t subleaf, uint32_t registers[4]);
 /* What IA32_PERF_GLOBAL_CTRL must not set, from CPUID leaf 0AH. */
 uint64_t perf_global_ctrl_reserved(const struct cpu_profile *profile);
 /* What IA32_EFER must not set. */

@@ -25,22 +25,6 @@ uint64_t allowed_settings(const struct cpu_profile *profile, enum control_word w
     return 0;
 }
 
-void profile_cpuid(const struct cpu_profile *profile, uint32_t leaf, uint32_t subleaf, uint32_t registers[4])
-{
-    for (int i = 0; i < 4; i++)
-        registers[i] = 0;
-    for (size_t i = 0; i < profile->cpuid_count; i++) {
-        const struct cpuid_leaf *row = &profile->cpuid[i];
-        if (row->leaf != leaf || (row->subleaf != subleaf && row->subleaf != CPUID_ANY_SUBLEAF))
-            continue;
-        registers[0] = row->eax;
-        registers[1] = row->ebx;
-        registers[2] = row->ecx;
-        registers[3] = row->edx;
-        return;
-    }
-}
-
 /* SDM volume 3B, "Architectural Performance Monitoring Version 2" (layout of IA32_PERF_GLOBAL_CTRL): one bit
  * for each general-purpose counter from bit 0, one for each fixed-function counter from bit 32. */
 uint64_t perf_global_ctrl_reserved(const struct cpu_profile *profile)

@@ -5,8 +5,11 @@
  * Conditionally". Faults that go before a VM exit (SDM "Relative Priority of Faults and VM Exits") are the
  * caller's.
  */
+#include "vmx_model/capabilities.h"
 #include "vmx_model/effective_controls.h"
 #include "vmx_model/exit_conditions/exit_conditions.h"
+
+#define WBNOINVD_SUPPORTED (1u << 9) /* CPUID.80000008H:EBX */
 
 /* What decides; with none of them the instruction never exits. */
 enum decision {
@@ -70,7 +73,7 @@ static const struct instruction_exit table[INSN_COUNT] = {
     [INSN_MWAIT]   = ON_PRIMARY(MWAIT, MWAIT_EXITING), /* qualification 0: no address-range monitoring is modelled */
     [INSN_MONITOR] = ON_PRIMARY(MONITOR, MONITOR_EXITING),
     [INSN_PAUSE]   = ON_CONDITION(PAUSE, vmx_exit_pause),
-    [INSN_WBINVD]  = ON_SECONDARY(WBINVD, WBINVD_EXITING),
+    [INSN_WBINVD]  = {EXITS(SECONDARY, WBINVD), .control = SECONDARY_WBINVD_EXITING, .condition = vmx_exit_wbinvd},
     [INSN_RDRAND]  = {EXITS(SECONDARY, RDRAND), .control = SECONDARY_RDRAND_EXITING, .information = INFORMATION_RANDOM},
     [INSN_RDSEED]  = {EXITS(SECONDARY, RDSEED), .control = SECONDARY_RDSEED_EXITING, .information = INFORMATION_RANDOM},
     [INSN_SGDT]    = ON_DESCRIPTOR_TABLE_EXITING(ACCESS_TO_GDTR_OR_IDTR, GDTR_IDTR),
@@ -113,6 +116,16 @@ bool vmx_exit_invlpg(struct vmx *vmx, const struct insn *insn, struct vm_exit *e
         return false;
     exit->qualification =
         vmx_exit_linear_address(vmx->state, insn->segment, seg_effective_address(vmx->state, insn));
+    return true;
+}
+
+/* WBNOINVD is WBINVD with F3, a prefix that processors without it ignore: SDM "Basic VM-Exit Information" and
+ * volume 2, "WBNOINVD". */
+bool vmx_exit_wbinvd(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+{
+    uint32_t address_sizes[4];
+    profile_cpuid(vmx->profile, 0x80000008, 0, address_sizes);
+    exit->qualification = insn->rep == INSN_REP && address_sizes[1] & WBNOINVD_SUPPORTED;
     return true;
 }
 
