@@ -91,6 +91,9 @@ bool guard_cannot(const cs_insn *insn, uint64_t offset, unsigned asked)
     /* Several pushes at descending addresses. */
     if (insn->id == X86_INS_ENTER && x86->op_count == 2 && x86->operands[1].imm & 31)
         return true;
+    /* The library changes CF and OF before it stores, so that a fault of the store would find them changed. */
+    if ((insn->id == X86_INS_RCL || insn->id == X86_INS_RCR) && memory_operand(insn))
+        return true;
     if (asked & GUARD_FS_GS && uses_fs_or_gs(insn))
         return true;
     if (asked & GUARD_SIMD && simd_arithmetic(insn))

@@ -11,7 +11,7 @@
 
 enum { DR7_ENABLES = 0xff };
 /* Bits of an EPT violation's exit qualification: not in a walk of the guest's tables; a data write. */
-enum { EPT_OF_THE_ACCESS = 1 << 8, EPT_DATA_WRITE = 1 << 1 };
+enum { EPT_OF_THE_ACCESS = 1 << 8, EPT_DATA_READ = 1 << 0, EPT_DATA_WRITE = 1 << 1, EPT_READABLE = 1 << 3 };
 
 static bool flat_data(const struct lib_segment *s)
 {
@@ -77,6 +77,14 @@ static void run_one(struct core *core, const cs_insn *insn, uint64_t watch_hits)
     core->step_rip = core->config.state->rip;
     core->watch_hits = watch_hits;
     core->steps++;
+}
+
+/* An operand that is read and written, in a page that may not even be read: the EPT violation is of both. */
+static void note_read(const struct step_piece *piece, enum mmu_status status, struct mmu_fault *fault)
+{
+    if (status == MMU_EPT_VIOLATION && piece->reads && fault->qualification & EPT_OF_THE_ACCESS &&
+        !(fault->qualification & EPT_READABLE))
+        fault->qualification |= EPT_DATA_READ;
 }
 
 /* Pages of one piece: the library changes memory and registers as it goes, so both must be there before it
@@ -150,6 +158,7 @@ bool step_on_trap(struct core *core)
         return raise(core, &verdict.event);
     for (unsigned i = 0; i < verdict.pieces; i++) {
         status = translate_piece(core, &verdict.piece[i], &fault);
+        note_read(&verdict.piece[i], status, &fault);
         if (status != MMU_OK)
             return client->memory_fault(client->opaque, status, &fault);
     }

@@ -29,6 +29,9 @@ struct step_access {
 unsigned step_accesses(const struct cpu_state *state, const cs_insn *insn,
                        struct step_access accesses[STEP_ACCESSES]);
 
+/* Is operand, which is memory, read (CS_AC_READ), written (CS_AC_WRITE), both or neither? */
+uint8_t step_direction(const cs_insn *insn, int operand);
+
 /* A string instruction, other than INS and OUTS, with a prefix that repeats it? */
 bool step_repeats(const cs_insn *insn);
 /* Are iterations left, by its count? */
@@ -39,6 +42,7 @@ struct step_piece {
     uint64_t linear;
     unsigned size;
     enum mmu_access kind;
+    bool reads; /* also where kind is MMU_WRITE */
 };
 
 /* What was found about the instruction at RIP. */

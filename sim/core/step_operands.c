@@ -1,8 +1,8 @@
 /*
  * step_operands.c: which memory an instruction accesses besides its own bytes.
  *
- * Source: SDM volume 2, each instruction's operation. What Capstone 4 and 5 say otherwise (sizes of whole
- * states, stores that it calls loads) is set right here.
+ * Source: SDM volume 2, each instruction's operation. Where Capstone 4 and 5 give sizes otherwise, they are
+ * set right here; whether an operand is read or written says step_direction.c.
  */
 #include "sim/core/guard.h"
 #include "sim/core/step.h"
@@ -105,6 +105,8 @@ static unsigned state_bytes(const struct cpu_state *s, const cs_insn *insn)
     case X86_INS_FNSTENV:
     case X86_INS_FLDENV:
         return wide ? 28 : 14;
+    case X86_INS_FNSTSW:
+        return 2;
     case X86_INS_BOUND:
         return wide ? 8 : 4;
     case X86_INS_LDS:
@@ -116,27 +118,6 @@ static unsigned state_bytes(const struct cpu_state *s, const cs_insn *insn)
     default:
         return 0;
     }
-}
-
-static bool vector_register(x86_reg reg)
-{
-    return (reg >= X86_REG_XMM0 && reg <= X86_REG_XMM15) || (reg >= X86_REG_MM0 && reg <= X86_REG_MM7);
-}
-
-/* Capstone 4 calls the stores of SSE loads. In no instruction but a store is the first operand memory and the
- * second a vector register. */
-static bool stores(const cs_x86 *x86, const cs_insn *insn, int operand)
-{
-    if (insn->id == X86_INS_STMXCSR)
-        return true;
-    return operand == 0 && x86->op_count > 1 && x86->operands[1].type == X86_OP_REG &&
-           vector_register(x86->operands[1].reg);
-}
-
-/* SDM volume 2A, "CMPXCHG": the operand is written whatever the comparison says. */
-static bool compares_and_exchanges(const cs_insn *insn)
-{
-    return insn->id == X86_INS_CMPXCHG || insn->id == X86_INS_CMPXCHG8B || insn->id == X86_INS_CMPXCHG16B;
 }
 
 static x86_reg override_of(const cs_insn *insn)
@@ -175,6 +156,7 @@ static struct step_access operand_access(const struct cpu_state *s, const cs_ins
 {
     const cs_x86 *x86 = &insn->detail->x86;
     const x86_op_mem *mem = &x86->operands[operand].mem;
+    const uint8_t direction = step_direction(insn, operand);
     uint64_t offset = register_value(s, mem->base, insn->size) + (uint64_t)mem->disp;
     offset += register_value(s, mem->index, insn->size) * (uint64_t)mem->scale;
     offset += bit_displacement(s, insn);
@@ -183,15 +165,9 @@ static struct step_access operand_access(const struct cpu_state *s, const cs_ins
     struct step_access access = {.segment = segment_of(s, mem),
                                  .offset = low_bits(offset, bits),
                                  .size = size ? size : x86->operands[operand].size,
-                                 .read = (x86->operands[operand].access & CS_AC_READ) != 0,
-                                 .write = (x86->operands[operand].access & CS_AC_WRITE) != 0};
+                                 .read = (direction & CS_AC_READ) != 0,
+                                 .write = (direction & CS_AC_WRITE) != 0};
     access.aligned = guard_of(insn) & GUARD_ALIGNED || size == 512;
-    if (stores(x86, insn, operand)) {
-        access.read = false;
-        access.write = true;
-    }
-    if (compares_and_exchanges(insn))
-        access.read = access.write = true;
     return access;
 }
 
@@ -337,7 +313,7 @@ unsigned step_accesses(const struct cpu_state *s, const cs_insn *insn,
         found++;
     if (implied_access(s, insn, &all[found]))
         found++;
-    if (insn->id != X86_INS_LEA && insn->id != X86_INS_NOP && !repeats_zero_times(s, insn))
+    if (!repeats_zero_times(s, insn))
         for (int i = 0; i < x86->op_count && found < STEP_ACCESSES; i++)
             if (x86->operands[i].type == X86_OP_MEM)
                 all[found++] = operand_access(s, insn, i);
