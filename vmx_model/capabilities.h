@@ -44,7 +44,6 @@
 #define EPT_CAP_INVVPID (1ull << 32)
 #define EPT_CAP_INVVPID_TYPE(type) (1ull << (40 + (type))) /* 0..3 as the instruction's types */
 
-#define EPT_CAP_HLAT_PREFIX_SIZE_SHIFT 48 /* bits 53:48: the most that the HLAT prefix size may be */
 
 enum vmx_control_word { VMX_PIN_BASED, VMX_PRIMARY, VMX_SECONDARY, VMX_EXIT, VMX_ENTRY, VMX_CONTROL_WORDS };
 
