@@ -262,8 +262,8 @@ void mmu_empty_caches(struct mmu *mmu);
 
 /* The effective address of a memory operand: base + index * scale + displacement, cut to the address size. */
 uint64_t seg_effective_address(const struct cpu_state *state, const struct insn *insn);
-/* Checks segment (null, type, limit; canonical form in 64-bit mode) and gives the linear address. False:
- * *outcome is the #GP(0) or #SS(0) to raise. */
+/* Checks segment (null, type, limit; canonical form in 64-bit mode) and gives the linear address, of data
+ * after linear-address masking. False: *outcome is the #GP(0) or #SS(0) to raise. */
 bool seg_linear_address(const struct cpu_state *state, enum cpu_segment_index segment, uint64_t offset,
                         size_t size, enum mmu_access access, uint64_t *linear, struct cpu_outcome *outcome);
 /* The whole way for a memory operand of an instruction: effective address, checks, translation by

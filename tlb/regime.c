@@ -7,9 +7,10 @@
 
 #define CR3_TABLE 0x000fffffffffffe0ull /* of PAE paging, the finest */
 
-/* The bits that translation depends on: a change of CR0.TS or CR4.OSFXSR need not empty the outer cache. */
+/* The bits that translation depends on, that of pointers with masked bits (LAM) included: a change of CR0.TS
+ * or CR4.OSFXSR need not empty the outer cache. */
 #define REGIME_CR0 (CR0_PG | CR0_WP)
-#define REGIME_CR4 (CR4_PSE | CR4_PAE | CR4_PGE | CR4_LA57 | CR4_PCIDE | CR4_SMEP | CR4_SMAP)
+#define REGIME_CR4 (CR4_PSE | CR4_PAE | CR4_PGE | CR4_LA57 | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_LAM_SUP)
 #define REGIME_EFER (EFER_LMA | EFER_NXE)
 
 /* SDM volume 3A, "Protection Keys": with 4-level and 5-level paging; PKRU for user-mode addresses with

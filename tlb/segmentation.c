@@ -70,9 +70,12 @@ bool seg_linear_address(const struct cpu_state *state, enum cpu_segment_index se
     const struct cpu_segment *s = &state->seg[segment];
     bool ok;
     if (cpu_64bit_mode(state)) {
-        *linear = base_in_64bit_mode(state, segment) + offset;
+        const uint64_t pointer = base_in_64bit_mode(state, segment) + offset;
+        const uint64_t last = pointer + (size ? size : 1) - 1;
+        const bool data = access != MMU_FETCH;
         const unsigned bits = cpu_linear_bits(state);
-        ok = cpu_canonical(*linear, bits) && cpu_canonical(*linear + (size ? size : 1) - 1, bits);
+        *linear = data ? cpu_data_address(state, pointer) : pointer;
+        ok = cpu_canonical(*linear, bits) && cpu_canonical(data ? cpu_data_address(state, last) : last, bits);
     } else {
         *linear = (uint32_t)(s->base + offset);
         /* SDM volume 3B, "8086 Emulation": real-address and virtual-8086 mode know only the limit. */

@@ -20,10 +20,10 @@
 
 /* SDM "Loading Host Control Registers, Debug Registers, MSRs". */
 static void load_control_and_debug_registers(struct cpu_state *s, const struct vmcs *v,
-                                             unsigned physical_bits)
+                                             const struct cpu_profile *profile)
 {
     s->cr0 = (s->cr0 & ~TRANSITION_CR0_LOADED) | (v->host_cr0 & TRANSITION_CR0_LOADED);
-    s->cr3 = v->host_cr3 & ((1ull << physical_bits) - 1);
+    s->cr3 = v->host_cr3 & ~cpu_cr3_reserved(profile);
     if (v->primary_vm_exit_controls & EXIT_HOST_ADDRESS_SPACE_SIZE)
         s->cr4 = v->host_cr4 | CR4_PAE;
     else
@@ -116,7 +116,7 @@ enum vmx_abort vmx_load_host_state(struct vmx *vmx)
     const struct vmcs *v = &vmx->vmcs;
     if (cpu_long_mode(s) && !(v->primary_vm_exit_controls & EXIT_HOST_ADDRESS_SPACE_SIZE))
         return VMX_ABORT_HOST_NOT_IA32E;
-    load_control_and_debug_registers(s, v, vmx->profile->physical_address_bits);
+    load_control_and_debug_registers(s, v, vmx->profile);
     load_msrs(s, v);
     load_segments(s, v);
     /* SDM "Loading Host RIP, RSP, RFLAGS, and SSP". */

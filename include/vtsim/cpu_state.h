@@ -57,6 +57,10 @@ struct cpu_descriptor_table {
 #define CR0_CD (1ull << 30)
 #define CR0_PG (1ull << 31)
 
+/* Linear-address masking for user pointers. */
+#define CR3_LAM_U57 (1ull << 61)
+#define CR3_LAM_U48 (1ull << 62)
+
 #define CR4_VME (1ull << 0)
 #define CR4_PVI (1ull << 1)
 #define CR4_TSD (1ull << 2)
@@ -80,6 +84,7 @@ struct cpu_descriptor_table {
 #define CR4_PKE (1ull << 22)
 #define CR4_CET (1ull << 23)
 #define CR4_PKS (1ull << 24)
+#define CR4_LAM_SUP (1ull << 28)
 
 #define EFER_SCE (1ull << 0)
 #define EFER_LME (1ull << 8)
@@ -210,6 +215,22 @@ static inline bool cpu_v86_mode(const struct cpu_state *s)
 static inline unsigned cpu_linear_bits(const struct cpu_state *s)
 {
     return (s->cr4 & CR4_LA57) && cpu_long_mode(s) ? 57 : 48;
+}
+
+/* Linear-address masking: the linear address of a data access by way of this pointer. Source: SDM volume 3A,
+ * "Linear-Address Masking (LAM)", and the chapter of that name in the Instruction Set Extensions Programming
+ * Reference. Bit 63 alone, not the CPL, tells a user pointer from a supervisor pointer. LAM48 puts bit 47
+ * into bits 62:48, LAM57 bit 56 into bits 62:57; whether the result is canonical is to be asked afterwards. A
+ * linear address of 32 bits stays as it is. Not for fetches, nor for what INVLPG, INVPCID and INVVPID name.
+ */
+static inline uint64_t cpu_data_address(const struct cpu_state *s, uint64_t pointer)
+{
+    const bool supervisor = pointer >> 63;
+    if (__builtin_expect(!(supervisor ? s->cr4 & CR4_LAM_SUP : s->cr3 & (CR3_LAM_U48 | CR3_LAM_U57)), 1))
+        return pointer;
+    const unsigned bits = supervisor ? cpu_linear_bits(s) : s->cr3 & CR3_LAM_U57 ? 57 : 48;
+    const uint64_t masked = (1ull << 63) - (1ull << bits);
+    return pointer >> (bits - 1) & 1 ? pointer | masked : pointer & ~masked;
 }
 
 /* Are bits 63:bits-1 identical? bits: 48 or 57. */

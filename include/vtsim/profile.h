@@ -108,7 +108,7 @@ struct cpu_profile {
     const char *description;
     uint8_t physical_address_bits;
     uint8_t linear_address_bits;
-    bool has_1g_pages, has_pcid, has_invpcid, has_smep, has_smap, has_nx, has_umip, has_rdtscp;
+    bool has_1g_pages, has_pcid, has_invpcid, has_smep, has_smap, has_nx, has_umip, has_rdtscp, has_lam;
     bool has_vmx, has_ept, has_vpid;
     struct vmx_capabilities vmx;
     struct instruction_timeout instruction_timeout; /* 0 without the control */
@@ -118,6 +118,14 @@ struct cpu_profile {
     const struct cpuid_leaf *cpuid;
     size_t cpuid_count;
 };
+
+/* Bits of CR3 that must be 0 in IA-32e mode: SDM volume 3A, "Control Registers"; bit 63 as a source operand
+ * has a meaning of its own with CR4.PCIDE. */
+static inline uint64_t cpu_cr3_reserved(const struct cpu_profile *profile)
+{
+    const uint64_t lam = profile->has_lam ? 3ull << 61 : 0; /* LAM_U57 and LAM_U48 */
+    return UINT64_MAX << profile->physical_address_bits & ~lam;
+}
 
 /* Null if there is none of that name. */
 const struct cpu_profile *cpu_profile_find(const char *name);

@@ -68,7 +68,10 @@ static bool translate(struct core *core, uint64_t va, int size, int access, int 
     core->fill_failure = FILL_GUARDED;
     if ((va & GUARD_ADDRESS_MASK) == GUARD_ADDRESS && kind != MMU_FETCH)
         return false;
-    uint64_t linear = bits64 ? va : (uint32_t)va;
+    /* The library's cache has the page under its pointer as it is, masked bits and all. */
+    uint64_t linear = !bits64             ? (uint32_t)va
+                      : kind == MMU_FETCH ? va
+                                          : cpu_data_address(core->config.state, va);
     core->fill_failure = FILL_NOT_CANONICAL; /* no page fault: a general-protection or stack fault */
     if (bits64 && !cpu_canonical(linear, cpu_linear_bits(core->config.state)))
         return false;

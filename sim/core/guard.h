@@ -26,8 +26,10 @@ enum {
     GUARD_CALL = 16,       /* the store pushes a return address: where the call leads must be canonical */
 };
 
-#define GUARD_ADDRESS 0x5a5a000000000000ull
-#define GUARD_ADDRESS_MASK 0xffff000000000000ull
+/* Not canonical in any paging mode, with linear-address masking or without: bit 63 differs from bits 56
+ * and 47. */
+#define GUARD_ADDRESS 0x5b5a800000000000ull
+#define GUARD_ADDRESS_MASK 0xffff800000000000ull
 
 /* What insn, decoded with detail, needs. */
 uint8_t guard_of(const cs_insn *insn);

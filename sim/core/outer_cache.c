@@ -107,8 +107,9 @@ static void drop_others(void *opaque)
             drop_world(core, &core->world[i]);
 }
 
-/* Outside of 64-bit mode the library's linear address of code is CS.base + EIP with a bit 32: the low 32 bits
- * decide, which at worst drops a page too many. */
+/* Outside of 64-bit mode the library's linear address of code is CS.base + EIP with a bit 32, and with
+ * linear-address masking data is there under each pointer that it was reached by (in the same slot): the low
+ * 32 bits decide, which at worst drops a page too many. */
 static void drop_entry(struct lib_tlb_entry *entry, uint64_t page)
 {
     const uint32_t mask = ~0xfffu, low = (uint32_t)page;

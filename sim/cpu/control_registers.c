@@ -14,7 +14,8 @@
 /* What translation depends on; a change of other bits leaves the outer cache alone. */
 #define CR0_REGIME (CR0_PE | CR0_WP | CR0_CD | CR0_NW | CR0_PG)
 #define CR4_REGIME                                                                                           \
-    (CR4_PSE | CR4_PAE | CR4_PGE | CR4_LA57 | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_PKE | CR4_PKS)
+    (CR4_PSE | CR4_PAE | CR4_PGE | CR4_LA57 | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_PKE | CR4_PKS |          \
+     CR4_LAM_SUP)
 #define CR3_NO_FLUSH (1ull << 63)
 #define CR3_PCID 0xfffull
 
@@ -116,7 +117,7 @@ struct cpu_outcome cpu_write_cr3(struct cpu *cpu, uint64_t value)
         flush = !(value & CR3_NO_FLUSH);
         value &= ~CR3_NO_FLUSH;
     }
-    if (cpu_long_mode(state) && value >> cpu->profile->physical_address_bits)
+    if (cpu_long_mode(state) && value & cpu_cr3_reserved(cpu->profile))
         return general_protection();
     if (pae_paging(state->cr0, state->cr4, state->msr.efer) && !load_pdptes(cpu, value, &outcome))
         return outcome;

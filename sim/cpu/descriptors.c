@@ -3,12 +3,15 @@
 #include "sim/cpu/watch.h"
 
 /* SDM volume 1, "Canonical Addressing": a table register or base may be canonical by the processor's width
- * and not by the paging mode's, and the end of a table may lie beyond: #GP(0). */
-static bool addressable(const struct cpu *cpu, uint64_t linear, size_t size, struct cpu_outcome *outcome)
+ * and not by the paging mode's, and the end of a table may lie beyond: #GP(0). Volume 3A, "Linear-Address
+ * Masking (LAM)": what such a register holds is masked when it is used to access memory. */
+static bool addressable(const struct cpu *cpu, uint64_t *linear, size_t size, struct cpu_outcome *outcome)
 {
-    const unsigned bits = cpu_linear_bits(&cpu->state);
-    if (!cpu_long_mode(&cpu->state) ||
-        (cpu_canonical(linear, bits) && cpu_canonical(linear + size - 1, bits)))
+    const struct cpu_state *state = &cpu->state;
+    const unsigned bits = cpu_linear_bits(state);
+    const uint64_t last = cpu_data_address(state, *linear + size - 1);
+    *linear = cpu_data_address(state, *linear);
+    if (!cpu_long_mode(state) || (cpu_canonical(*linear, bits) && cpu_canonical(last, bits)))
         return true;
     *outcome = outcome_fault_code(VECTOR_GP, 0);
     return false;
@@ -17,7 +20,7 @@ static bool addressable(const struct cpu *cpu, uint64_t linear, size_t size, str
 bool system_read(struct cpu *cpu, uint64_t linear, void *to, size_t size, struct cpu_outcome *outcome)
 {
     struct mmu_fault fault = {0};
-    if (!addressable(cpu, linear, size, outcome))
+    if (!addressable(cpu, &linear, size, outcome))
         return false;
     enum mmu_status status = mmu_read(&cpu->mmu, linear, to, size, (struct mmu_mode){0}, &fault);
     if (status == MMU_OK) {
@@ -32,7 +35,7 @@ bool system_write(struct cpu *cpu, uint64_t linear, const void *from, size_t siz
                   struct cpu_outcome *outcome)
 {
     struct mmu_fault fault = {0};
-    if (!addressable(cpu, linear, size, outcome))
+    if (!addressable(cpu, &linear, size, outcome))
         return false;
     enum mmu_status status = mmu_write(&cpu->mmu, linear, from, size, (struct mmu_mode){0}, &fault);
     if (status == MMU_OK) {

@@ -3,10 +3,9 @@
 
 #include "vtsim/cpu_state.h"
 
-#define LEAF_EXTENDED_STATE 0xd /* features are in its subleaf 1 */
-
 static const struct cpuid_bit features[FEATURE_COUNT] = {
-#define CPU_FEATURE_ROW(name, leaf, reg, bit) {leaf, (leaf) == LEAF_EXTENDED_STATE, CPUID_##reg, bit},
+#define CPU_FEATURE_ROW(name, leaf, reg, bit)                                                                \
+    {(leaf) & ~SUBLEAF_1, ((leaf)&SUBLEAF_1) != 0, CPUID_##reg, bit},
     CPU_FEATURES(CPU_FEATURE_ROW)
 #undef CPU_FEATURE_ROW
 };
@@ -49,6 +48,7 @@ uint64_t cpu_cr4_allowed(const struct cpu_profile *profile)
         {CR4_PCIDE, FEATURE_PCID},        {CR4_OSXSAVE, FEATURE_XSAVE},    {CR4_SMEP, FEATURE_SMEP},
         {CR4_SMAP, FEATURE_SMAP},         {CR4_LA57, FEATURE_LA57},        {CR4_PKE, FEATURE_PKU},
         {CR4_PKS, FEATURE_PKS},           {CR4_CET, FEATURE_SHADOW_STACK}, {CR4_CET, FEATURE_BRANCH_TRACKING},
+        {CR4_LAM_SUP, FEATURE_LAM},
     };
     uint64_t allowed = CR4_PCE; /* RDPMC is in every processor since the P6 family */
 

@@ -11,7 +11,8 @@
 
 enum cpuid_register { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX };
 
-/* X-macro: name, leaf (subleaf 0; of leaf 0DH subleaf 1), register, bit. */
+/* X-macro: name, leaf (subleaf 0, or 1 with the mark), register, bit. */
+#define SUBLEAF_1 0x40000000u
 #define CPU_FEATURES(X)                                                                                      \
     X(VME, 1, EDX, 1)                                                                                        \
     X(DE, 1, EDX, 2)                                                                                         \
@@ -59,11 +60,12 @@ enum cpuid_register { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX };
     X(SSBD, 7, EDX, 31)                                                                                      \
     X(PKU, 7, ECX, 3)                                                                                        \
     X(PKS, 7, ECX, 31)                                                                                       \
+    X(LAM, SUBLEAF_1 | 7, EAX, 26)                                                                           \
     X(PERFMON_2, 0xa, EAX, 1) /* of the version number: there are none but 0 and 2 */                        \
-    X(XSAVEOPT, 0xd, EAX, 0)                                                                                 \
-    X(XSAVEC, 0xd, EAX, 1)                                                                                   \
-    X(XGETBV_1, 0xd, EAX, 2)                                                                                 \
-    X(XSAVES, 0xd, EAX, 3)                                                                                   \
+    X(XSAVEOPT, SUBLEAF_1 | 0xd, EAX, 0)                                                                     \
+    X(XSAVEC, SUBLEAF_1 | 0xd, EAX, 1)                                                                       \
+    X(XGETBV_1, SUBLEAF_1 | 0xd, EAX, 2)                                                                     \
+    X(XSAVES, SUBLEAF_1 | 0xd, EAX, 3)                                                                       \
     X(SYSCALL, 0x80000001, EDX, 11)                                                                          \
     X(NX, 0x80000001, EDX, 20)                                                                               \
     X(PAGE_1G, 0x80000001, EDX, 26)                                                                          \

@@ -43,14 +43,16 @@ bool segment_within_limit(const struct cpu_segment *segment, uint64_t offset, un
 static bool item_address(const struct stack *stack, uint64_t offset, unsigned size, uint64_t *linear,
                          struct cpu_outcome *outcome)
 {
-    const unsigned bits = cpu_linear_bits(&stack->cpu->state);
-    const bool fits = stack->flat ? cpu_canonical(offset, bits) && cpu_canonical(offset + size - 1, bits)
+    const struct cpu_state *state = &stack->cpu->state;
+    const unsigned bits = cpu_linear_bits(state);
+    const uint64_t first = cpu_data_address(state, offset), last = cpu_data_address(state, offset + size - 1);
+    const bool fits = stack->flat ? cpu_canonical(first, bits) && cpu_canonical(last, bits)
                                   : segment_within_limit(&stack->ss, offset, size);
     if (!fits) {
         *outcome = outcome_fault_code(VECTOR_SS, stack->error_code);
         return false;
     }
-    *linear = stack->flat ? offset : (stack->ss.base + offset) & 0xffffffff;
+    *linear = stack->flat ? first : (stack->ss.base + offset) & 0xffffffff;
     return true;
 }
 

@@ -39,6 +39,7 @@ static void test_flags_follow_cpuid(void **unused)
         assert_int_equal(p->has_smap, cpu_has_feature(p, FEATURE_SMAP));
         assert_int_equal(p->has_nx, cpu_has_feature(p, FEATURE_NX));
         assert_int_equal(p->has_umip, cpu_has_feature(p, FEATURE_UMIP));
+        assert_int_equal(p->has_lam, cpu_has_feature(p, FEATURE_LAM));
         assert_int_equal(p->has_rdtscp, cpu_has_feature(p, FEATURE_RDTSCP));
         assert_int_equal(p->has_1g_pages, cpu_has_feature(p, FEATURE_PAGE_1G));
         uint32_t widths = cpuid_find(p, 0x80000008, 0)->eax;

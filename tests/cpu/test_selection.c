@@ -31,6 +31,7 @@ static void consistent(const struct cpu_profile *p)
     assert_int_equal(p->has_1g_pages, p->vmx.ept_vpid_cap >> 17 & 1); /* EPT_CAP_PAGE_1G */
     assert_int_equal(p->has_vmx, cpu_has_feature(p, FEATURE_VMX));
     assert_int_equal(p->has_umip, cpu_has_feature(p, FEATURE_UMIP));
+    assert_int_equal(p->has_lam, cpu_has_feature(p, FEATURE_LAM));
     assert_int_equal(p->has_rdtscp, cpu_has_feature(p, FEATURE_RDTSCP));
     assert_int_equal(p->has_nx, cpu_has_feature(p, FEATURE_NX));
 }

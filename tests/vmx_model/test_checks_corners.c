@@ -317,6 +317,24 @@ static void pdpte_bits(void **state)
     assert_false(passes(&f, VMX_CHECK_GUEST));
 }
 
+/* Bits 62:61 are those of linear-address masking; in any paging mode, and though bit 63 stays reserved. */
+static void cr3_with_linear_address_masking(void **state)
+{
+    static struct fixture f;
+    (void)state;
+    for (unsigned offered = 0; offered < 2; offered++)
+        for (unsigned bit = 39; bit < 64; bit++) {
+            fixture_long(&f);
+            f.profile.has_lam = offered;
+            const bool lam = offered && (bit == 61 || bit == 62);
+            f.vmcs.guest_cr3 |= 1ull << bit;
+            assert_int_equal(passes(&f, VMX_CHECK_GUEST), lam);
+            assert_true(passes(&f, VMX_CHECK_HOST));
+            f.vmcs.host_cr3 |= 1ull << bit;
+            assert_int_equal(passes(&f, VMX_CHECK_HOST), lam);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +346,7 @@ int main(void)
         cmocka_unit_test(injection_without_unrestricted_guest),
         cmocka_unit_test(injection_in_real_mode_and_lengths),
         cmocka_unit_test(pat_bytes),
+        cmocka_unit_test(cr3_with_linear_address_masking),
         cmocka_unit_test(segment_types),
         cmocka_unit_test(unusable_segments),
         cmocka_unit_test(linear_address_width),

@@ -440,6 +440,38 @@ static void io_qualification(void **state)
     bench_end(&b);
 }
 
+/* The guest-linear address of a string access is that behind linear-address masking. What INVLPG names is not
+ * masked, and CR3-target values are compared with all bits of the operand. */
+static void masked_pointers(void **state)
+{
+    (void)state;
+    setup();
+    struct vmcs *v = &b.vmx.vmcs;
+    b.state.cr3 |= CR3_LAM_U48;
+    b.state.cr4 |= CR4_LAM_SUP;
+    v->primary_proc_based_controls |=
+        PRIMARY_UNCONDITIONAL_IO_EXITING | PRIMARY_INVLPG_EXITING | PRIMARY_CR3_LOAD_EXITING;
+    b.state.gpr[GPR_RDI] = 0x1234000000005000;
+    b.state.gpr[GPR_RSI] = 0x8123800000005000;
+    assert_true(exits((struct insn){.id = INSN_INS, .io_size = 1}));
+    assert_int_equal(result.guest_linear_address, 0x5000);
+    assert_true(exits((struct insn){.id = INSN_OUTS, .io_size = 1, .segment = SEG_DS}));
+    assert_int_equal(result.guest_linear_address, 0xffff800000005000);
+    assert_true(exits((struct insn){
+        .id = INSN_INVLPG, .is_memory = true, .segment = SEG_DS, .has_base = true, .base = GPR_RDI}));
+    assert_int_equal(result.qualification, 0x1234000000005000);
+    const struct insn load = {.id = INSN_MOV_TO_CR, .reg = 3, .rm = GPR_RAX};
+    v->cr3_target_count = 1;
+    v->cr3_target_value_0 = 0x5000;
+    b.state.gpr[GPR_RAX] = 0x5000;
+    assert_false(exits(load));
+    b.state.gpr[GPR_RAX] = CR3_LAM_U48 | 0x5000;
+    assert_true(exits(load));
+    v->cr3_target_value_0 = CR3_LAM_U48 | 0x5000;
+    assert_false(exits(load));
+    bench_end(&b);
+}
+
 /* Displacement as exit qualification, and formats 28-9 to 28-15. */
 static void instruction_information(void **state)
 {
@@ -524,6 +556,7 @@ int main(void)
         cmocka_unit_test(msr_bitmaps),
         cmocka_unit_test(io_bitmaps),
         cmocka_unit_test(io_qualification),
+        cmocka_unit_test(masked_pointers),
         cmocka_unit_test(instruction_information),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,6 +43,26 @@ static void registers(void **state)
     bench_end(&b);
 }
 
+/* Where linear-address masking is offered, its bits of CR3 are loaded, and that of CR4. */
+static void masking_of_the_host(void **state)
+{
+    for (unsigned offered = 0; offered < 2; offered++) {
+        (void)state;
+        bench_setup(&b, fixture_long);
+        struct vmcs *v = &b.vmx.vmcs;
+        b.f.profile.has_lam = offered;
+        bench_enter(&b);
+        v->host_cr3 |= CR3_LAM_U48 | CR3_LAM_U57;
+        v->host_cr4 |= CR4_LAM_SUP;
+        bench_exit(&b, &cpuid_exit);
+        assert_int_equal(b.state.cr3, offered ? 0x1000 | CR3_LAM_U48 | CR3_LAM_U57 : 0x1000);
+        assert_int_equal(b.mmu.regime.cr3, b.state.cr3);
+        assert_true(b.state.cr4 & CR4_LAM_SUP);
+        assert_true(b.mmu.regime.cr4 & CR4_LAM_SUP);
+        bench_end(&b);
+    }
+}
+
 /* "Loading Host Segment and Descriptor-Table Registers". */
 static void segments(void **state)
 {
@@ -267,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(registers),
+        cmocka_unit_test(masking_of_the_host),
         cmocka_unit_test(segments),
         cmocka_unit_test(msrs_by_control),
         cmocka_unit_test(keys_and_cet),

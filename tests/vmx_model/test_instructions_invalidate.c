@@ -109,6 +109,26 @@ static void invvpid_descriptor(void **unused)
     fixture_free(f);
 }
 
+/* Linear-address masking is for the pointer to the descriptor, not for the address in the descriptor. */
+static void invvpid_with_masked_pointers(void **unused)
+{
+    struct fixture *f = fixture_with_vmcs();
+    const uint64_t tag = 0x1234ull << 48;
+
+    (void)unused;
+    phys_write64(&f->mem, OPERAND, 1);
+    phys_write64(&f->mem, OPERAND + 8, 0x5000);
+    f->state.gpr[GPR_RAX] = 0;
+    assert_event(fixture_execute_at(f, INSN_INVVPID, tag | OPERAND), VECTOR_GP);
+    f->state.cr3 |= CR3_LAM_U48;
+    f->event_count = 0;
+    assert_flushes(f, fixture_execute_at(f, INSN_INVVPID, tag | OPERAND), FLUSH_INVVPID_ADDRESS);
+    phys_write64(&f->mem, OPERAND + 8, tag | 0x5000);
+    f->event_count = 0;
+    assert_invalid(f, fixture_execute_at(f, INSN_INVVPID, tag | OPERAND));
+    fixture_free(f);
+}
+
 /* A success leaves the VM-instruction error as it was. */
 static void success_keeps_the_error(void **unused)
 {
@@ -141,6 +161,7 @@ int main(void)
         cmocka_unit_test(invept_descriptor),
         cmocka_unit_test(invvpid_types),
         cmocka_unit_test(invvpid_descriptor),
+        cmocka_unit_test(invvpid_with_masked_pointers),
         cmocka_unit_test(success_keeps_the_error),
         cmocka_unit_test(operand_segment_faults),
     };

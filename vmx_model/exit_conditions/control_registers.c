@@ -90,7 +90,8 @@ bool vmx_exit_lmsw(struct vmx *vmx, const struct insn *insn, struct vm_exit *exi
         if (!mmu_read_operand(vmx->mmu, vmx->state, insn, &operand, sizeof operand, &fault))
             return false;
         exit->guest_linear_address =
-            vmx_exit_linear_address(vmx->state, insn->segment, seg_effective_address(vmx->state, insn));
+            cpu_data_address(vmx->state, vmx_exit_linear_address(vmx->state, insn->segment,
+                                                                 seg_effective_address(vmx->state, insn)));
     }
     exit->qualification = (uint64_t)ACCESS_LMSW << ACCESS_TYPE_SHIFT | (insn->is_memory ? LMSW_MEMORY : 0) |
                           (uint64_t)operand << LMSW_SOURCE_SHIFT;

@@ -28,12 +28,13 @@ static bool intercepted(const struct vmx *vmx, uint32_t port, unsigned size)
     return false;
 }
 
-/* Guest-linear address: base of ES and (E)DI for INS, base of DS or what overrides it and (E)SI for OUTS. */
+/* Guest-linear address: base of ES and (E)DI for INS, base of DS or what overrides it and (E)SI for OUTS; as
+ * of each data access, behind linear-address masking. */
 static uint64_t string_linear_address(const struct cpu_state *state, const struct insn *insn)
 {
     const bool input = insn->id == INSN_INS;
     const uint64_t offset = vmx_exit_low_bits(state->gpr[input ? GPR_RDI : GPR_RSI], insn->address_bits);
-    return vmx_exit_linear_address(state, input ? SEG_ES : insn->segment, offset);
+    return cpu_data_address(state, vmx_exit_linear_address(state, input ? SEG_ES : insn->segment, offset));
 }
 
 bool vmx_exit_io(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)

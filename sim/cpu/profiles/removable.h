@@ -17,6 +17,7 @@
     X(has_nx)                                                                                                \
     X(has_umip)                                                                                              \
     X(has_rdtscp)                                                                                            \
+    X(has_lam)                                                                                               \
     X(has_vmx)                                                                                               \
     X(has_ept)                                                                                               \
     X(has_vpid)

@@ -10,6 +10,10 @@
  * UMONITOR, UMWAIT and TPAUSE, SERIALIZE, IPI virtualization, instruction timeouts, hypervisor-managed
  * linear-address translation (published for clients of the time; on this server: assumed). No publication
  * gives its round trip.
+ *
+ * One thing is more than such a processor has: linear-address masking (LAM), which came with
+ * Sierra Forest and Arrow Lake. It is here so that software can be tried with it on a profile that has all
+ * else; "sapphirerapids,-lam" is without.
  */
 #include "sim/cpu/profiles/costs.h"
 #include "sim/cpu/profiles/cpuid_rows.h"
@@ -30,7 +34,8 @@ static const struct cpuid_leaf cpuid[] = {
     ROW_POWER,
     /* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID RDSEED ADX SMAP CLFLUSHOPT CLWB; ECX: UMIP PKU WAITPKG CET_SS LA57
      * RDPID PKS; EDX: FSRM SERIALIZE IBRS STIBP L1D_FLUSH ARCH_CAPABILITIES SSBD */
-    {0x7, 0, 0, 0x019c078b, 0x804100ac, 0xbc004010},
+    {0x7, 0, 1, 0x019c078b, 0x804100ac, 0xbc004010},
+    {0x7, 1, 1u << 26, 0, 0, 0}, /* LAM */
     ROW_PERFORMANCE(8u),
     ROWS_TOPOLOGY,
     ROW_XSAVE(XSAVE_HAS_ALL),
@@ -48,7 +53,9 @@ static const struct cpuid_leaf cpuid[] = {
 
 const struct cpu_profile profile_sapphirerapids = {
     .name = "sapphirerapids",
-    .description = "Sapphire Rapids, family 6 model 8FH: PKS, UMWAIT and TPAUSE, SERIALIZE over Ice Lake",
+    .description =
+        "Sapphire Rapids, family 6 model 8FH: PKS, UMWAIT and TPAUSE, SERIALIZE over Ice Lake; and LAM, "
+        "which real parts lack (sapphirerapids,-lam)",
     .physical_address_bits = 46,
     .linear_address_bits = 57,
     .has_1g_pages = true,
@@ -59,6 +66,7 @@ const struct cpu_profile profile_sapphirerapids = {
     .has_umip = true,
     .has_nx = true,
     .has_rdtscp = true,
+    .has_lam = true,
     .has_vmx = true,
     .has_ept = true,
     .has_vpid = true,
@@ -83,7 +91,7 @@ const struct cpu_profile profile_sapphirerapids = {
             .cr4_fixed1 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |
                           CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_VMXE | CR4_FSGSBASE | CR4_PCIDE |
                           CR4_OSXSAVE | CR4_SMEP | CR4_SMAP | CR4_LA57 | CR4_UMIP | CR4_PKE | CR4_PKS |
-                          CR4_CET,
+                          CR4_CET | CR4_LAM_SUP,
             .vmcs_enum = 0x42, /* index 33: PID-pointer table address */
             .ept_vpid_cap = MODELLED_EPT_VPID | EPT_CAP_PAGE_1G | EPT_CAP_ACCESSED_AND_DIRTY |
                             EPT_CAP_ADVANCED_INFORMATION | EPT_CAP_WALK_LENGTH_5,
