@@ -9,11 +9,21 @@ set(VTSIM_WRAPPED_FUNCTIONS
 foreach(name add sub mul div min max sqrt cmpeq cmplt cmple cmpunord cmpneq cmpnlt cmpnle cmpord) # simd_operands.c
   list(APPEND VTSIM_WRAPPED_FUNCTIONS helper_${name}ps helper_${name}ss helper_${name}pd helper_${name}sd)
 endforeach()
+foreach(name fadd fmul fsub fsubr fdiv fdivr) # from here on the x87 unit: x87_*.c
+  list(APPEND VTSIM_WRAPPED_FUNCTIONS helper_${name}_ST0_FT0 helper_${name}_STN_ST0)
+endforeach()
+foreach(name flds_FT0 fldl_FT0 fildl_FT0 fmov_FT0_STN fldz_FT0 flds_ST0 fldl_ST0 fildl_ST0 fildll_ST0 fpush fld1_ST0
+        fldl2t_ST0 fldl2e_ST0 fldpi_ST0 fldlg2_ST0 fldln2_ST0 fldz_ST0 fmov_ST0_STN fmov_STN_ST0 fxchg_ST0_STN fsts_ST0
+        fstl_ST0 fist_ST0 fistl_ST0 fistll_ST0 fistt_ST0 fisttl_ST0 fisttll_ST0 fcom_ST0_FT0 fucom_ST0_FT0 fcomi_ST0_FT0
+        fucomi_ST0_FT0 fxam_ST0 fchs_ST0 fabs_ST0 fsqrt frndint fscale fxtract fprem fprem1 fldt_ST0 fstt_ST0 fbld_ST0
+        fbst_ST0 fninit fldcw fstenv fldenv fsave frstor fxsave fwait vmload)
+  list(APPEND VTSIM_WRAPPED_FUNCTIONS helper_${name})
+endforeach()
 foreach(name addsubps addsubpd haddps haddpd hsubps hsubpd cvtps2pd cvtss2sd cvtpd2ps cvtsd2ss ucomiss comiss ucomisd comisd
         dpps_xmm dppd_xmm)
   list(APPEND VTSIM_WRAPPED_FUNCTIONS helper_${name})
 endforeach()
-file(GLOB VTSIM_CORE_SOURCES CONFIGURE_DEPENDS sim/core/*.c sim/*.c)
+file(GLOB VTSIM_CORE_SOURCES CONFIGURE_DEPENDS sim/core/*.c sim/core/x87/*.c sim/*.c)
 list(FILTER VTSIM_CORE_SOURCES EXCLUDE REGEX "insn_[a-z]+\\.c$")
 add_library(vtsim_core STATIC ${VTSIM_CORE_SOURCES})
 target_link_libraries(vtsim_core PUBLIC vtsim_model PkgConfig::CAPSTONE unicorn_static)

@@ -104,6 +104,8 @@ enum insn_id {
     INSN_CLI,
     INSN_STI,
     INSN_UD,
+    INSN_X87,          /* one that an unmasked x87 exception ended: nothing is left to do but go on */
+    INSN_X87_EXTERNAL, /* one that waits for a pending exception to be handled outside: CR0.NE is 0 */
     INSN_RESERVED, /* undefined, though the library would execute it */
     INSN_COUNT
 };

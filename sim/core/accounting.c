@@ -9,7 +9,7 @@
  * itself on a block boundary, and no callback runs. When a trap comes in the middle of a block, what did not
  * run is given back.
  */
-#include "sim/core/core_private.h"
+#include "sim/core/x87_core.h"
 
 void __real_gen_intermediate_code_x86_64(void *cpu, struct lib_block *block, int most);
 void __wrap_gen_intermediate_code_x86_64(void *cpu, struct lib_block *block, int most);
@@ -41,6 +41,9 @@ struct lib_op *__wrap_tcg_emit_op_x86_64(void *context, int opcode)
     if (opcode == LIB_OP_INSN_START) {
         core->insns_begun++;
         core->accesses = 0;
+        const uint16_t word = core->x87_words[(core->insns_begun - 1) % CORE_BLOCK_INSTRUCTIONS];
+        if (word && !core->translating_substitute)
+            x87_translate_begin(core, core->tcg_context, word);
     }
     return op;
 }
@@ -143,12 +146,13 @@ void __wrap_gen_intermediate_code_x86_64(void *cpu, struct lib_block *block, int
     }
     uint32_t index = core->next_block++ % CORE_BLOCK_RECORDS;
     watch_code_buffer(core, block);
-    struct core_scan scan = {.block = &core->blocks[index], .guards = core->guards};
+    struct core_scan scan = {.block = &core->blocks[index], .guards = core->guards, .x87_words = core->x87_words};
     core_scan_block(core, block, (unsigned)most, &scan);
     core->ops_seen = core->ops_emitted = core->insns_begun = 0;
     core->translating_bare = most == 1;
     core->guarding_limits = !(block->flags & LIB_HF_PROTECTED) || block->flags & LIB_HF_VIRTUAL_8086;
     core->guarding_wide = (block->flags & LIB_HF_CS64) != 0;
+    core->translating_substitute = scan.substitute;
     core->translating = true;
     if (scan.substitute)
         translate_substitute(core, cpu, block, block->pc);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "sim/core/simd.h"
+#include "sim/core/x87_core.h"
 
 struct core *core_current, *core_opened;
 
@@ -53,7 +54,7 @@ static const char *set_up(struct core *core)
         return "libunicorn cannot be opened for x86 with the options that vtsim needs; install libunicorn 2.1.1";
     if (!core_map_memory(core))
         return "libunicorn cannot map the guest's memory";
-    if (!core_prove_layout(core) || !simd_prove_layout(core))
+    if (!core_prove_layout(core) || !simd_prove_layout(core) || !x87_prove_layout(core))
         return "this libunicorn has another layout than version 2.1.1; install libunicorn 2.1.1";
     ask_for_all_intercepts(core);
     if (!core_attach_memory(core) || !core_attach_cache(core))

@@ -7,6 +7,7 @@
 
 #include "sim/core/core.h"
 #include "sim/core/unicorn_internal.h"
+#include "sim/core/x87/x87.h"
 
 enum {
     CORE_BLOCK_INSTRUCTIONS = 32,       /* a block is cut after this many */
@@ -23,6 +24,8 @@ enum {
     CORE_WORLDS = 4, /* regimes of translation that are kept for their return; as many as LIB_HF_WORLD can tell apart */
     CORE_TRAP_MEMORY_FAULT =
         0x1f0, /* our own exception numbers, beside the library's 0x100 + intercept code */
+    CORE_TRAP_X87_END = 0x1f1,      /* an unmasked exception of the x87 unit ended the instruction */
+    CORE_TRAP_X87_EXTERNAL = 0x1f2, /* one is pending, and CR0.NE is 0 */
 };
 
 /* What is known of one translated block. */
@@ -75,7 +78,14 @@ struct core {
     char *vectors_begin;  /* x87, MMX and XMM registers with their controls */
     size_t vectors_bytes;
     char vectors_before[CORE_VECTORS_BYTES]; /* the checked instruction */
-    uint64_t step_rflags;                    /* likewise */
+    struct x87_registers *x87;               /* in the library's state */
+    struct x87_operand x87_operand;          /* of the instruction under way: x87_helpers.c */
+    bool x87_pushing, x87_move_fails;        /* likewise */
+    bool x87_wide;                           /* likewise: FXSAVE64 or FXRSTOR64 */
+    bool x87_kept;                           /* x87_kept_ip and x87_kept_cs stand for the pointers */
+    uint16_t x87_kept_cs;
+    uint64_t x87_kept_ip;
+    uint64_t step_rflags;                    /* before the checked instruction */
     bool step_simd;                          /* it is SSE arithmetic, and an exception is unmasked */
     uint32_t *instruction_counter; /* in an unused field of the state: translated code adds to it */
     uint32_t *current_block;       /* likewise: index of the block that was entered last */
@@ -133,9 +143,11 @@ struct core {
     unsigned ops_seen;
     bool translating;
     /* guards: state of the translation under way */
+    bool translating_substitute; /* what stands for an instruction of the model's */
     bool translating_bare; /* one instruction that was checked already */
     bool guarding_limits, guarding_wide; /* real-address or virtual-8086 mode; 64-bit mode */
     uint8_t guards[CORE_BLOCK_INSTRUCTIONS]; /* by the scan, of each instruction */
+    uint16_t x87_words[CORE_BLOCK_INSTRUCTIONS]; /* likewise: x87_core.h */
     unsigned insns_begun, accesses, ops_emitted;
     uintptr_t first_address;
     struct lib_op *recent_op[CORE_OPS_REMEMBERED];
@@ -192,6 +204,7 @@ struct core_scan {
     bool substitute;       /* the first is executed by the model */
     struct core_block *block;
     uint8_t *guards;       /* of each instruction, to be filled: guard.h */
+    uint16_t *x87_words;   /* likewise: x87_core.h */
 };
 /* most: how many instructions at most; 1: one that was checked already. */
 void core_scan_block(struct core *core, const struct lib_block *lib, unsigned most, struct core_scan *scan);

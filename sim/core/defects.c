@@ -1,6 +1,7 @@
 /* defects.c: functions of the library that would bring the process down, or that check too little, replaced.
  */
-#include "sim/core/core_private.h"
+#include "sim/core/simd.h"
+#include "sim/core/x87_core.h"
 
 void __real_helper_idivl_EAX_x86_64(struct lib_state *env, uint64_t divisor);
 void __wrap_helper_idivl_EAX_x86_64(struct lib_state *env, uint64_t divisor);
@@ -31,4 +32,6 @@ void __wrap_helper_fxrstor_x86_64(struct lib_state *env, uint64_t address)
         cpu_ldl_data_ra_x86_64(env, address + FX_MXCSR, host_pc) & ~(uint32_t)MXCSR_DEFINED)
         raise_exception_ra_x86_64(env, VECTOR_GP, host_pc);
     __real_helper_fxrstor_x86_64(env, address);
+    if (simd_core(env))
+        x87_after_fxrstor(core_current, address, host_pc);
 }

@@ -1,5 +1,5 @@
 /* fpu.c: x87 and SSE state, out of the library and in, by its public interface. */
-#include "sim/core/core_private.h"
+#include "sim/core/x87_core.h"
 
 enum { STATUS_TOP_SHIFT = 11, REGISTERS = 8 };
 
@@ -29,8 +29,9 @@ static uint16_t tags_of(uint8_t valid)
 
 void core_read_fpu(void *opaque, struct fpu_state *to)
 {
-    const struct core *core = opaque;
+    struct core *core = opaque;
     uint16_t tags = 0;
+    x87_settle_pointers(core);
     *to = (struct fpu_state){0};
     uc_reg_read(core->uc, UC_X86_REG_FPCW, &to->control);
     uc_reg_read(core->uc, UC_X86_REG_FPSW, &to->status);
@@ -50,7 +51,7 @@ void core_read_fpu(void *opaque, struct fpu_state *to)
 
 void core_write_fpu(void *opaque, const struct fpu_state *from)
 {
-    const struct core *core = opaque;
+    struct core *core = opaque;
     const uint16_t tags = tags_of(from->valid);
     uc_reg_write(core->uc, UC_X86_REG_FPCW, &from->control);
     uc_reg_write(core->uc, UC_X86_REG_FPSW, &from->status);
@@ -65,4 +66,6 @@ void core_write_fpu(void *opaque, const struct fpu_state *from)
         uc_reg_write(core->uc, UC_X86_REG_FP0 + (int)((top_of(from->status) + i) & 7), from->st[i]);
     for (int i = 0; i < 16; i++)
         uc_reg_write(core->uc, UC_X86_REG_XMM0 + i, from->xmm[i]);
+    core->x87_kept = false;
+    x87_summarize(core->x87);
 }

@@ -1,6 +1,7 @@
 /* guard.c: see guard.h. Addresses are replaced where the translator emits a memory access or a helper's call.
  */
 #include "sim/core/guard.h"
+#include "sim/core/x87_core.h"
 
 /* Values of the intermediate code are offsets of a temporary from the context. */
 typedef uintptr_t lib_value;
@@ -8,6 +9,7 @@ typedef uintptr_t lib_value;
 extern void *tcg_temp_new_internal_x86_64(void *context, int type, bool local);
 extern void tcg_temp_free_internal_x86_64(void *context, void *temporary);
 extern lib_value tcg_const_i64_x86_64(void *context, int64_t value);
+extern lib_value tcg_const_i32_x86_64(void *context, int32_t value);
 extern void tcg_gen_op3_x86_64(void *context, int opcode, uint64_t a, uint64_t b, uint64_t c);
 extern void tcg_gen_andi_i64_x86_64(void *context, lib_value to, lib_value from, int64_t value);
 extern void tcg_gen_addi_i64_x86_64(void *context, lib_value to, lib_value from, int64_t value);
@@ -205,6 +207,15 @@ static void call_with_state(struct core *core, void *context, void (*helper)(voi
 {
     void *arguments[1] = {(void *)(uintptr_t)core->op[0]->args[1]};
     __real_tcg_gen_callN_x86_64(context, (void *)(uintptr_t)helper, NULL, 1, arguments);
+}
+
+void core_call_helper(struct core *core, void *context, void (*helper)(void), int32_t constant)
+{
+    const lib_value value = tcg_const_i32_x86_64(context, constant);
+    void *temporary = temporary_of(context, value);
+    void *arguments[2] = {(void *)(uintptr_t)core->op[0]->args[1], temporary};
+    __real_tcg_gen_callN_x86_64(context, (void *)(uintptr_t)helper, NULL, 2, arguments);
+    tcg_temp_free_internal_x86_64(context, temporary);
 }
 
 /* STMXCSR: the library has read MXCSR already when it comes to the store. */

@@ -9,6 +9,7 @@
 #include "sim/core/guard.h"
 #include "sim/core/insn_decode.h"
 #include "sim/core/insn_lock.h"
+#include "sim/core/x87_core.h"
 
 enum { LONGEST_INSTRUCTION = 15, PAGE_BYTES = 4096 };
 
@@ -117,6 +118,7 @@ struct scanning {
     size_t room;         /* bytes to the page's end */
     uint64_t offset;     /* of the block in its code segment */
     unsigned mode;       /* 0, 1, 2: 16, 32, 64 bits */
+    uint32_t flags;      /* the library's */
     bool bare;           /* one instruction that was checked already */
     unsigned asked;      /* GUARD_LIMITS and its like */
 };
@@ -125,6 +127,7 @@ struct plain {
     unsigned size; /* 0: not to be read from these bytes */
     uint32_t cost;
     uint8_t guards;
+    uint16_t x87_word;
     bool checked; /* it must be checked by itself */
     bool last;    /* the block ends with it */
 };
@@ -141,6 +144,7 @@ static struct plain plain_instruction(const struct scanning *s, unsigned at, con
     return (struct plain){.size = insn->size,
                           .cost = cost_of(s->core, insn),
                           .guards = guard_of(insn),
+                          .x87_word = x87_word(insn, bytes, s->flags),
                           .checked = !s->bare && guard_cannot(insn, s->offset + at, s->asked),
                           .last = guard_changes(insn)};
 }
@@ -190,6 +194,7 @@ static struct plain scan_leader_across(const struct scanning *s, uint64_t pc)
     if (got)
         plain = plain_instruction(s, 0, bytes, got);
     s->scan->guards[0] = plain.guards;
+    s->scan->x87_words[0] = plain.x87_word;
     lead_alone(s->core, s->scan, plain.cost);
     return plain;
 }
@@ -214,6 +219,7 @@ static bool scan_plain(const struct scanning *s, unsigned most, unsigned *size)
             break;
         checked = plain.checked;
         s->scan->guards[count] = plain.guards;
+        s->scan->x87_words[count] = plain.x87_word;
         block->offset[count] = (uint8_t)offset;
         block->before[count] = (uint16_t)total;
         total += plain.cost;
@@ -248,6 +254,7 @@ void core_scan_block(struct core *core, const struct lib_block *lib, unsigned mo
                                .room = PAGE_BYTES - (lib->pc & (PAGE_BYTES - 1)),
                                .offset = lib->pc - lib->cs_base,
                                .mode = mode_index(lib->flags),
+                               .flags = lib->flags,
                                .bare = most == 1 && !stepped,
                                .asked = asked_by(lib->flags)};
     unsigned size = 0;

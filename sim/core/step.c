@@ -245,8 +245,7 @@ bool step_on_non_canonical(struct core *core)
     return raise_general_protection(core);
 }
 
-/* The instruction at RIP, whose fetch is over and counted; null: not to be found again. */
-static cs_insn *look_again(struct core *core)
+cs_insn *step_look_again(struct core *core)
 {
     const struct cpu_state *s = core->config.state;
     uint8_t bytes[15];
@@ -273,7 +272,7 @@ void step_note_repetition(struct core *core)
     if (block->substituted || !block->instructions ||
         block->pc + block->offset[block->instructions - 1] != linear)
         return;
-    const cs_insn *insn = look_again(core);
+    const cs_insn *insn = step_look_again(core);
     if (!insn || !step_repeats(insn))
         return;
     if (step_iterations_left(insn, s->gpr[GPR_RCX]))
@@ -289,7 +288,7 @@ void step_fault_of_read(struct core *core)
 {
     const struct cpu_state *s = core->config.state;
     struct step_access accesses[STEP_ACCESSES];
-    const cs_insn *insn = cpu_canonical(s->rip, cpu_linear_bits(s)) ? look_again(core) : NULL;
+    const cs_insn *insn = cpu_canonical(s->rip, cpu_linear_bits(s)) ? step_look_again(core) : NULL;
     if (!insn)
         return;
     unsigned count = step_accesses(s, insn, accesses);

@@ -76,6 +76,8 @@ bool step_may_branch_to(const struct cpu_state *state, uint64_t offset);
 /* trap.c's part. Each decodes and checks the instruction at RIP; false ends the run. */
 bool step_on_trap(struct core *core);          /* of a checked block or a guarded address */
 bool step_on_non_canonical(struct core *core); /* an address was not canonical */
+/* The instruction at RIP, whose fetch is over and counted, with detail; null: not to be found again. */
+cs_insn *step_look_again(struct core *core);
 /* core->fault is that of a read. Of an instruction that would write there too it becomes that of the write.
  */
 void step_fault_of_read(struct core *core);

@@ -6,6 +6,7 @@
  * intercepts caught because it could not be substituted when its block was translated.
  */
 #include "sim/core/step.h"
+#include "sim/core/x87_core.h"
 
 bool __wrap_x86_cpu_exec_interrupt_x86_64(void *cpu, int request);
 bool __real_x86_cpu_exec_interrupt_x86_64(void *cpu, int request);
@@ -118,6 +119,10 @@ static bool dispatch(struct core *core, uint32_t number)
     const struct core_block *block = &core->blocks[*core->current_block];
     if (number == CORE_TRAP_MEMORY_FAULT)
         return fill_failed(core);
+    if (number == CORE_TRAP_X87_END)
+        return x87_on_end(core);
+    if (number == CORE_TRAP_X87_EXTERNAL)
+        return x87_on_external(core);
     if (block->substituted && block->pc == core->env->rip + core->env->seg[SEG_CS].base)
         return block->checked ? step_on_trap(core) : run_model_instruction(core, &block->insn);
     if (number != TRAP_EXCEPTION_FIRST + VECTOR_UD && number >= TRAP_EXCEPTION_FIRST &&

@@ -80,6 +80,8 @@ static const struct execute_row table[INSN_COUNT] = {
     [INSN_INT_N]       = {execute_int_n,       NULL,             0,              COST(instruction, SYSTEM),        0},
     [INSN_INT3]        = {execute_int3,        NULL,             0,              COST(instruction, SYSTEM),        0},
     [INSN_INTO]        = {execute_into,        check_into,       0,              COST(instruction, SYSTEM),        0},
+    [INSN_X87]         = {execute_x87,         NULL,             0,              COST(instruction, INSTRUCTIONS),  0},
+    [INSN_X87_EXTERNAL] = {execute_x87_external, NULL,           0,              COST(instruction, SYSTEM),        0},
     [INSN_INT1]        = {execute_int1,        NULL,             0,              COST(instruction, SYSTEM),        0},
     /* The rooms that these go to charge for them, and order their checks themselves. */
     [INSN_VMXON]    = {execute_vmx, NULL, 0, 0, 0, 0}, [INSN_VMXOFF]   = {execute_vmx, NULL, 0, 0, 0, 0},

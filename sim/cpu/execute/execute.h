@@ -61,6 +61,7 @@ execute_check check_umip;
 execute_effect execute_cpuid, execute_rdtsc, execute_rdtscp, execute_rdpmc, execute_rdrand, execute_rdseed;
 execute_check check_rdtsc, check_rdtscp, check_rdpmc;
 execute_effect execute_rdmsr, execute_wrmsr;
+execute_effect execute_x87, execute_x87_external;
 execute_effect execute_hlt, execute_pause, execute_monitor, execute_mwait;
 execute_check check_monitor;
 execute_effect execute_cache, execute_invlpg, execute_invpcid;
