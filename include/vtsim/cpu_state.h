@@ -86,6 +86,17 @@ struct cpu_descriptor_table {
 #define CR4_PKS (1ull << 24)
 #define CR4_LAM_SUP (1ull << 28)
 
+/* XCR0: the state components of Intel MPX, BNDREGS and BNDCSR. */
+#define XCR0_BNDREGS (1ull << 3)
+#define XCR0_BNDCSR (1ull << 4)
+#define XCR0_MPX (XCR0_BNDREGS | XCR0_BNDCSR)
+
+/* BNDCFGU and IA32_BNDCFGS: enable, preserve the bounds registers in branches, base of the bound directory. */
+#define BNDCFG_ENABLE (1ull << 0)
+#define BNDCFG_PRESERVE (1ull << 1)
+#define BNDCFG_RESERVED 0xffcull
+#define BNDCFG_BASE (~0xfffull)
+
 #define EFER_SCE (1ull << 0)
 #define EFER_LME (1ull << 8)
 #define EFER_LMA (1ull << 10)
@@ -156,7 +167,15 @@ struct cpu_msrs {
     uint64_t u_cet, s_cet;
     uint64_t pl_ssp[4]; /* IA32_PL0_SSP to IA32_PL3_SSP */
     uint64_t interrupt_ssp_table;
+    uint64_t bndcfgs;
 };
+
+/* A bounds register of Intel MPX: SDM volume 1, chapter "Intel Memory Protection Extensions". upper is the upper bound's one's
+ * complement; both 0: the initial configuration, which allows every address. */
+struct cpu_bounds {
+    uint64_t lower, upper;
+};
+enum { BOUNDS_COUNT = 4 };
 
 struct cpu_state {
     uint64_t gpr[GPR_COUNT];
@@ -168,6 +187,8 @@ struct cpu_state {
     uint64_t xcr0;
     uint32_t pkru;
     uint64_t ssp; /* shadow-stack pointer */
+    struct cpu_bounds bounds[BOUNDS_COUNT]; /* BND0 to BND3 */
+    uint64_t bndcfgu, bndstatus;
     uint64_t dr[4], dr6, dr7;
     struct cpu_msrs msr;
     uint64_t pdpte[4]; /* the PDPTE registers of PAE paging */
@@ -238,6 +259,19 @@ static inline bool cpu_canonical(uint64_t address, unsigned bits)
 {
     const unsigned unused = 64 - bits;
     return (uint64_t)((int64_t)(address << unused) >> unused) == address;
+}
+
+/* BNDCFGU at privilege level 3, else IA32_BNDCFGS: SDM volume 1, chapter "Intel Memory Protection Extensions". */
+static inline uint64_t cpu_bounds_configuration(const struct cpu_state *s)
+{
+    return cpu_cpl(s) == 3 ? s->bndcfgu : s->msr.bndcfgs;
+}
+
+/* Is Intel MPX enabled where the processor is: SDM volume 1, "MPX State" and "BOUND Instruction and Intel MPX". Otherwise its
+ * instructions do nothing. */
+static inline bool cpu_mpx_enabled(const struct cpu_state *s)
+{
+    return (s->xcr0 & XCR0_MPX) == XCR0_MPX && (s->cr4 & CR4_OSXSAVE) && (cpu_bounds_configuration(s) & BNDCFG_ENABLE);
 }
 
 #endif

@@ -86,6 +86,8 @@ struct core {
     uint16_t x87_kept_cs;
     uint64_t x87_kept_ip;
     uint64_t step_rflags;                    /* before the checked instruction */
+    struct cpu_bounds bounds_before[BOUNDS_COUNT]; /* the near branch that initialized them */
+    uint32_t bounds_cleared_by;                    /* its block; CORE_NO_BLOCK: it is over */
     bool step_simd;                          /* it is SSE arithmetic, and an exception is unmasked */
     uint32_t *instruction_counter; /* in an unused field of the state: translated code adds to it */
     uint32_t *current_block;       /* likewise: index of the block that was entered last */
@@ -170,6 +172,11 @@ bool core_prove_layout(struct core *core);
 void core_import(struct core *core);
 void core_export(struct core *core);
 void core_export_for_start(struct core *core);
+/* bounds.c */
+/* The library's flags for the state's bounds registers. */
+uint32_t bounds_flags(const struct cpu_state *state);
+/* The near branch that the block that ran last ended with faults: undoes what it did to the bounds registers. */
+void bounds_take_back(struct core *core);
 /* accounting.c */
 void core_charge(struct core *core);
 void core_grant(struct core *core, uint64_t deadline);

@@ -257,7 +257,7 @@ static void apply_row(struct insn *insn, const struct insn_row *row, uint8_t opc
     bool wide = insn->mode_bits == 64;
 
     insn->id = row->id;
-    if (row->size == SIZE_FORCED)
+    if (row->size == SIZE_FORCED || row->size == SIZE_BOUNDS)
         insn->operand_bits = wide ? 64 : 32;
     else if (row->size == SIZE_32)
         insn->operand_bits = 32;
@@ -265,6 +265,9 @@ static void apply_row(struct insn *insn, const struct insn_row *row, uint8_t opc
         insn->operand_bits =
             (row->id == INSN_PUSHF || row->id == INSN_POPF) && insn->operand_prefix && !(insn->rex & 8) ? 16
                                                                                                         : 64;
+    /* SDM volume 1, "Intel MPX and Operating Modes": the 67H prefix is ignored in 64-bit mode. */
+    if (row->size == SIZE_BOUNDS && wide)
+        insn->address_bits = 64;
     if (row->io_size)
         insn->io_size = row->io_size == IO_SIZE_Z ? (insn->operand_bits == 16 ? 2 : 4) : row->io_size;
     insn->port_is_immediate = (row->id == INSN_IN || row->id == INSN_OUT) && opcode < 0xe8;

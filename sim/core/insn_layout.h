@@ -33,7 +33,7 @@ enum insn_layout insn_layout(enum insn_map map, uint8_t opcode);
 enum insn_form { FORM_ANY, FORM_MEMORY, FORM_REGISTER };
 enum insn_mandatory { PREFIX_ANY, PREFIX_NONE, PREFIX_66, PREFIX_F2, PREFIX_F3 };
 /* How the operand size comes about: SDM volume 2, "Operand-Size"; the opcode map's footnotes d64 and f64. */
-enum insn_size { SIZE_USUAL, SIZE_DEFAULT_64, SIZE_FORCED, SIZE_32 };
+enum insn_size { SIZE_USUAL, SIZE_DEFAULT_64, SIZE_FORCED, SIZE_32, SIZE_BOUNDS };
 enum insn_where { IN_ALL_MODES, NOT_IN_64_BIT_MODE, ONLY_IN_64_BIT_MODE };
 
 struct insn_row {
@@ -43,7 +43,8 @@ struct insn_row {
     int16_t modrm;   /* the whole byte, or -1: any */
     uint8_t form;    /* enum insn_form */
     uint8_t prefix;  /* enum insn_mandatory */
-    uint8_t size;    /* enum insn_size; SIZE_FORCED: 64 in 64-bit mode, else 32; SIZE_32: always 32 */
+    uint8_t size;    /* enum insn_size; SIZE_FORCED: 64 in 64-bit mode, else 32; SIZE_32: always 32;
+                        SIZE_BOUNDS: as SIZE_FORCED, and 64-bit mode ignores 67 */
     uint8_t where;   /* enum insn_where */
     uint8_t io_size; /* 0: not I/O; IO_SIZE_Z: 2 or 4 by the operand size */
     uint8_t id;      /* enum insn_id */

@@ -107,6 +107,8 @@ bool core_model_executes(const struct core *core, const uint8_t *bytes, size_t g
         return true;
     if (flags_are_the_models(core->env, insn->id))
         return true;
+    if (insn->id >= INSN_BNDMK && insn->id <= INSN_BNDSTX) /* else hints, which the library skips */
+        return (core->env->hflags & LIB_HF_MPX_ENABLED) != 0;
     return !native[insn->id];
 }
 

@@ -66,8 +66,11 @@ static void export_hidden_flags(struct core *core)
     struct lib_state *env = core->env;
     uint32_t shadow = s->interruptibility_state & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
     x86_update_hflags_x86_64(env);
-    env->hflags &= ~(uint32_t)(LIB_HF_INHIBIT_INTERRUPTS | LIB_HF_SMAP);
+    env->hflags &=
+        ~(uint32_t)(LIB_HF_INHIBIT_INTERRUPTS | LIB_HF_SMAP | LIB_HF_MPX_ENABLED | LIB_HF_BOUNDS_IN_USE);
     env->hflags |= LIB_HF_INTERCEPTS;
+    if (s->xcr0 & XCR0_MPX)
+        env->hflags |= bounds_flags(s);
     if (shadow)
         env->hflags |= LIB_HF_INHIBIT_INTERRUPTS;
     if (s->cr4 & CR4_SMAP)
@@ -106,6 +109,7 @@ void core_export(struct core *core)
     *core->efer = s->msr.efer;
     export_flags(core, s->rflags);
     export_hidden_flags(core);
+    core->bounds_cleared_by = CORE_NO_BLOCK;
     core->exported_rip = s->rip;
     core->exported_instructions = *core->config.instructions;
 }

@@ -191,6 +191,7 @@ bool step_undo(struct core *core)
     memcpy(s->gpr, core->step_gpr, sizeof s->gpr);
     s->rip = core->step_rip;
     s->rflags = core->step_rflags;
+    bounds_take_back(core);
     if (!core->step_simd)
         return raise_general_protection(core);
     /* SDM volume 3A, "Interrupt 19--SIMD Floating-Point Exception (#XM)" */
@@ -222,10 +223,12 @@ static void back_to_branch(struct core *core)
         return;
     s->rip = block->pc + block->offset[block->instructions - 1];
     if (cpu_canonical(s->rip, cpu_linear_bits(s)) && decode_at_rip(core, &insn, &fault) == MMU_OK && insn &&
-        guard_branches(insn))
+        guard_branches(insn)) {
         take_back(s, insn);
-    else
+        bounds_take_back(core);
+    } else {
         s->rip = beyond;
+    }
 }
 
 bool step_on_non_canonical(struct core *core)

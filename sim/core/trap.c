@@ -30,6 +30,9 @@ static bool deliver_exception(struct core *core, unsigned vector)
     event.has_error_code = has_error_code(vector);
     if (event.has_error_code)
         event.error_code = (uint32_t)core->traps->error_code;
+    /* SDM volume 1, "BOUND Instruction and Intel MPX": BNDSTATUS is 0 after its #BR. */
+    if (vector == VECTOR_BR && core->env->hflags & LIB_HF_MPX_ENABLED)
+        core->config.state->bndstatus = 0;
     if (vector == VECTOR_DB) {
         struct cpu_state *s = core->config.state;
         step_note_repetition(core); /* RFLAGS.TF: it comes between iterations too */

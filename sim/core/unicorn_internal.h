@@ -172,6 +172,8 @@ enum {
     LIB_HF_VIRTUAL_8086 = 1 << 17,
     LIB_HF_INTERCEPTS = 1 << 21,
     LIB_HF_SMAP = 1 << 23,
+    LIB_HF_MPX_ENABLED = 1 << 25,
+    LIB_HF_BOUNDS_IN_USE = 1 << 26, /* near branches call the library's helper: bounds.c */
     /* unused by the library: ours, see step.h */
     LIB_HF_CHECKED = 1 << 27,
     LIB_HF_CHECK_FS_GS = 1 << 28,

@@ -42,6 +42,7 @@ enum cpuid_register { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX };
     X(TSC_ADJUST, 7, EBX, 1)                                                                                 \
     X(SMEP, 7, EBX, 7)                                                                                       \
     X(INVPCID, 7, EBX, 10)                                                                                   \
+    X(MPX, 7, EBX, 14)                                                                                       \
     X(RDSEED, 7, EBX, 18)                                                                                    \
     X(SMAP, 7, EBX, 20)                                                                                      \
     X(LA57, 7, ECX, 16)                                                                                      \

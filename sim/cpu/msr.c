@@ -25,6 +25,13 @@ static bool canonical_aligned(const struct cpu *cpu, const struct msr_row *row, 
     return canonical(cpu, row, value) && no_reserved_bits(cpu, row, value);
 }
 
+/* SDM volume 1, chapter "Intel Memory Protection Extensions"; volume 4, IA32_BNDCFGS: bits 11:2 are reserved,
+ * the bound directory's base is canonical. */
+static bool canonical_base(const struct cpu *cpu, const struct msr_row *row, uint64_t value)
+{
+    return canonical(cpu, row, value & BNDCFG_BASE) && no_reserved_bits(cpu, row, value);
+}
+
 /* Memory types that exist: UC, WC, WT, WP, WB; in the PAT also UC-: SDM volume 3A, "Memory Types". */
 static bool every_byte_in(uint64_t value, unsigned allowed_types)
 {
@@ -184,6 +191,7 @@ static const struct msr_row rows[] = {
     SPECIAL(MSR_PKRS, MSR_PKRS, "IA32_PKRS", FEATURE_PKS, msr_read_pkrs, msr_write_pkrs),
     SPECIAL(MSR_X2APIC_FIRST, MSR_X2APIC_LAST, "x2APIC registers", FEATURE_X2APIC, msr_read_apic,
             msr_write_apic),
+    STATE(MSR_BNDCFGS, "IA32_BNDCFGS", FEATURE_MPX, bndcfgs, BNDCFG_RESERVED, canonical_base),
     SPECIAL(MSR_XSS, MSR_XSS, "IA32_XSS", FEATURE_XSAVES, msr_read_xss, msr_write_xss),
     SPECIAL(MSR_EFER, MSR_EFER, "IA32_EFER", FEATURE_LONG_MODE, msr_read_efer, msr_write_efer),
     STATE(0xc0000081u, "IA32_STAR", FEATURE_SYSCALL, star, 0, NULL),

@@ -37,6 +37,7 @@ enum {
     MSR_PL0_SSP = 0x6a4,
     MSR_INTERRUPT_SSP_TABLE = 0x6a8,
     MSR_PKRS = 0x6e1,
+    MSR_BNDCFGS = 0xd90,
     MSR_X2APIC_LAST = 0x8ff,
     MSR_XSS = 0xda0,
 };

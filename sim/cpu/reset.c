@@ -149,6 +149,8 @@ void cpu_reset_by_init(struct cpu *cpu)
     state->cr0 = CR0_ET | (state->cr0 & (CR0_CD | CR0_NW));
     state->cr2 = state->cr3 = state->cr4 = 0;
     state->msr.efer = 0;
+    memset(state->bounds, 0, sizeof state->bounds);
+    state->bndcfgu = state->bndstatus = state->msr.bndcfgs = 0;
     state->interruptibility_state = 0;
     state->pending_debug_exceptions = 0;
     vmx_update_regime(&cpu->vmx);

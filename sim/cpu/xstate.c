@@ -6,6 +6,19 @@
 #include "sim/cpu/features.h"
 #include "sim/cpu/msr.h"
 
+enum { BNDREGS_BYTES = 64, BNDCSR_BYTES = 64 };
+_Static_assert(sizeof(struct cpu_bounds) * BOUNDS_COUNT == BNDREGS_BYTES, "as the component holds them");
+
+static bool all_zero(const void *bytes, size_t size)
+{
+    const uint8_t *at = bytes;
+
+    for (size_t i = 0; i < size; i++)
+        if (at[i])
+            return false;
+    return true;
+}
+
 static bool has_pku(const struct cpu_profile *profile)
 {
     return cpu_has_feature(profile, FEATURE_PKU);
@@ -30,6 +43,55 @@ static bool load_pkru(struct cpu *cpu, const uint8_t *from)
 
     memcpy(&value, from, sizeof(value));
     cpu_write_pkru(cpu, value);
+    return true;
+}
+
+static bool has_mpx(const struct cpu_profile *profile)
+{
+    return cpu_has_feature(profile, FEATURE_MPX);
+}
+
+static bool bounds_in_use(const struct cpu *cpu)
+{
+    return !all_zero(cpu->state.bounds, sizeof cpu->state.bounds);
+}
+
+/* SDM volume 1, "MPX State": BND0 to BND3, of each the lower bound first. */
+static void save_bounds(const struct cpu *cpu, uint8_t *to)
+{
+    memcpy(to, cpu->state.bounds, sizeof cpu->state.bounds);
+}
+
+static bool load_bounds(struct cpu *cpu, const uint8_t *from)
+{
+    memcpy(cpu->state.bounds, from, sizeof cpu->state.bounds);
+    return true;
+}
+
+static bool bounds_configured(const struct cpu *cpu)
+{
+    return cpu->state.bndcfgu || cpu->state.bndstatus;
+}
+
+/* Bytes 7:0 are BNDCFGU, bytes 15:8 BNDSTATUS, the others are not used. */
+static void save_bounds_configuration(const struct cpu *cpu, uint8_t *to)
+{
+    memset(to, 0, BNDCSR_BYTES);
+    memcpy(to, &cpu->state.bndcfgu, 8);
+    memcpy(to + 8, &cpu->state.bndstatus, 8);
+}
+
+/* SDM volume 1, chapter "Intel Memory Protection Extensions": unlike WRMSR of IA32_BNDCFGS, XRSTOR of BNDCFGU
+ * ignores the reserved bits and sign-extends the highest bit of the base that the processor has. */
+static bool load_bounds_configuration(struct cpu *cpu, const uint8_t *from)
+{
+    const unsigned unused = 64u - cpu->profile->linear_address_bits;
+    uint64_t value;
+
+    memcpy(&value, from, 8);
+    value = (uint64_t)((int64_t)(value << unused) >> unused);
+    cpu->state.bndcfgu = value & ~BNDCFG_RESERVED;
+    memcpy(&cpu->state.bndstatus, from + 8, 8);
     return true;
 }
 
@@ -94,6 +156,9 @@ static bool load_cet_supervisor(struct cpu *cpu, const uint8_t *from)
 /* By bit. The offset is that of the processors that have the component; none needs an alignment of its own.
  */
 static const struct xstate_component components[] = {
+    {3, false, BNDREGS_BYTES, 960, has_mpx, bounds_in_use, save_bounds, load_bounds},
+    {4, false, BNDCSR_BYTES, 1024, has_mpx, bounds_configured, save_bounds_configuration,
+     load_bounds_configuration},
     {9, false, 8, 2688, has_pku, pkru_in_use, save_pkru, load_pkru},
     {11, true, 16, 0, has_shadow_stacks, cet_user_in_use, save_cet_user, load_cet_user},
     {12, true, 24, 0, has_shadow_stacks, cet_supervisor_in_use, save_cet_supervisor, load_cet_supervisor},
@@ -128,7 +193,9 @@ uint64_t xstate_supervisor(const struct cpu_profile *profile)
 
 bool xstate_xcr0_valid(const struct cpu_profile *profile, uint64_t value)
 {
-    return value & XSTATE_X87 && !(value & ~xstate_user(profile));
+    const uint64_t mpx = value & XCR0_MPX;
+
+    return value & XSTATE_X87 && !(value & ~xstate_user(profile)) && (!mpx || mpx == XCR0_MPX);
 }
 
 uint32_t xstate_offset(const struct xstate_component *component, uint64_t format)
@@ -155,16 +222,6 @@ uint32_t xstate_area_size(uint64_t bits, bool compacted)
         end = last > end ? last : end;
     }
     return end;
-}
-
-static bool all_zero(const void *bytes, size_t size)
-{
-    const uint8_t *at = bytes;
-
-    for (size_t i = 0; i < size; i++)
-        if (at[i])
-            return false;
-    return true;
 }
 
 static bool x87_in_use(const struct fpu_state *fpu)

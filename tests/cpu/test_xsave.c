@@ -242,8 +242,10 @@ static void test_xcr0(void **unused)
         uint32_t index;
         uint64_t value;
         bool allowed;
-    } rows[] = {{0, 1, true},  {0, 3, true},  {0, 0x203, true},           {0, 0x201, true}, {0, 0, false},
-                {0, 2, false}, {0, 7, false}, {0, 1ull << 63 | 1, false}, {1, 1, false}};
+    } rows[] = {{0, 1, true},    {0, 3, true},    {0, 0x203, true}, {0, 0x201, true},
+                {0, 0, false},   {0, 2, false},   {0, 7, false},    {0, 1ull << 63 | 1, false},
+                {1, 1, false},   {0, 0x1b, true}, {0, 0x19, true},  {0, 0x0b, false},
+                {0, 0x13, false}}; /* MPX: both or none */
     struct fixture *f = start("sapphirerapids", 1);
     struct cpu_state *s = &f->cpu.state;
 
@@ -272,7 +274,7 @@ static void test_cpuid(void **unused)
 
     (void)unused;
     cpu_cpuid(&f->cpu, 0xd, 0, out);
-    assert_int_equal(out[0], 0x203);
+    assert_int_equal(out[0], 0x21b);
     assert_int_equal(out[1], 576);  /* for XCR0 as it is */
     assert_int_equal(out[2], 2696); /* for all that may be enabled */
     f->cpu.state.xcr0 = 0x203;
@@ -285,8 +287,26 @@ static void test_cpuid(void **unused)
     assert_int_equal(out[0], 8);
     assert_int_equal(out[1], 2688);
     assert_int_equal(out[2], 0);
+    for (uint32_t component = 3; component <= 4; component++) { /* BNDREGS, BNDCSR */
+        cpu_cpuid(&f->cpu, 0xd, component, out);
+        assert_int_equal(out[0], 64);
+        assert_int_equal(out[1], component == 3 ? 960 : 1024);
+        assert_int_equal(out[2] | out[3], 0);
+    }
+    f->cpu.state.xcr0 = 0x1b;
+    cpu_cpuid(&f->cpu, 0xd, 0, out);
+    assert_int_equal(out[1], 1088);
+    f->cpu.state.xcr0 = 0x21b;
+    cpu_cpuid(&f->cpu, 0xd, 1, out);
+    assert_int_equal(out[1], 576 + 64 + 64 + 8);
     cpu_cpuid(&f->cpu, 0xd, 2, out); /* AVX is not offered */
     assert_int_equal(out[0] | out[1] | out[2] | out[3], 0);
+    fixture_free(f);
+    f = start("sapphirerapids,-mpx", 3);
+    cpu_cpuid(&f->cpu, 0xd, 0, out);
+    assert_int_equal(out[0], 0x203);
+    cpu_cpuid(&f->cpu, 0xd, 3, out);
+    assert_int_equal(out[0] | out[1], 0);
     fixture_free(f);
 }
 

@@ -85,6 +85,8 @@ execute_effect execute_in, execute_out, execute_ins, execute_outs;
 execute_check check_io;
 execute_effect execute_int_n, execute_int3, execute_into, execute_int1;
 execute_check check_into;
+execute_effect execute_bndmk, execute_bndcl, execute_bndcu, execute_bndmov, execute_bndldx, execute_bndstx;
+execute_check check_mpx;
 execute_effect execute_vmx, execute_far_transfer;
 
 #endif

@@ -2,7 +2,7 @@
  * icelake_server.c: a server processor of the Ice Lake generation (family 6, model 6AH), as far as vtsim
  * models it.
  *
- * CPUID bits are set only for what the core executes (libunicorn 2.1.1: no AVX, no MPX) or the model
+ * CPUID bits are set only for what the core executes (libunicorn 2.1.1: no AVX) or the model
  * does. Costs and geometry have their sources beside them; what no publication gives is "assumed".
  *
  * Over Skylake: 5-level paging, protection keys for user pages, UMIP, RDPID, CLFLUSHOPT, CLWB, WBNOINVD, and

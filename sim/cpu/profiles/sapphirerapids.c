@@ -2,7 +2,7 @@
  * sapphirerapids.c: a server processor of the Sapphire Rapids generation (family 6, model 8FH), as far as
  * vtsim models it.
  *
- * CPUID bits are set only for what the core executes (libunicorn 2.1.1: no AVX, no MPX) or the model
+ * CPUID bits are set only for what the core executes (libunicorn 2.1.1: no AVX) or the model
  * does. Costs and geometry have their sources beside them; what no publication gives is "assumed".
  *
  * Over Ice Lake: protection keys for supervisor pages, the registers of shadow stacks (which cannot be
@@ -11,9 +11,10 @@
  * linear-address translation (published for clients of the time; on this server: assumed). No publication
  * gives its round trip.
  *
- * One thing is more than such a processor has: linear-address masking (LAM), which came with
- * Sierra Forest and Arrow Lake. It is here so that software can be tried with it on a profile that has all
- * else; "sapphirerapids,-lam" is without.
+ * Two things are more than such a processor has: linear-address masking (LAM), which came with Sierra Forest
+ * and Arrow Lake, and Intel MPX with the controls of IA32_BNDCFGS, which ended before Ice Lake. They are here
+ * so that software can be tried with them on a profile that has all else; "sapphirerapids,-lam,-mpx" is
+ * without.
  */
 #include "sim/cpu/profiles/costs.h"
 #include "sim/cpu/profiles/cpuid_rows.h"
@@ -32,9 +33,9 @@ static const struct cpuid_leaf cpuid[] = {
     ROW_CACHE(3, CACHE_UNIFIED, 3u, 114688u, 15u, 4), /* 105 MiB; complex indexing */
     ROW_MONITOR,
     ROW_POWER,
-    /* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID RDSEED ADX SMAP CLFLUSHOPT CLWB; ECX: UMIP PKU WAITPKG CET_SS LA57
+    /* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID MPX RDSEED ADX SMAP CLFLUSHOPT CLWB; ECX: UMIP PKU WAITPKG CET_SS LA57
      * RDPID PKS; EDX: FSRM SERIALIZE IBRS STIBP L1D_FLUSH ARCH_CAPABILITIES SSBD */
-    {0x7, 0, 1, 0x019c078b, 0x804100ac, 0xbc004010},
+    {0x7, 0, 1, 0x019c478b, 0x804100ac, 0xbc004010},
     {0x7, 1, 1u << 26, 0, 0, 0}, /* LAM */
     ROW_PERFORMANCE(8u),
     ROWS_TOPOLOGY,
@@ -54,8 +55,8 @@ static const struct cpuid_leaf cpuid[] = {
 const struct cpu_profile profile_sapphirerapids = {
     .name = "sapphirerapids",
     .description =
-        "Sapphire Rapids, family 6 model 8FH: PKS, UMWAIT and TPAUSE, SERIALIZE over Ice Lake; and LAM, "
-        "which real parts lack (sapphirerapids,-lam)",
+        "Sapphire Rapids, family 6 model 8FH: PKS, UMWAIT and TPAUSE, SERIALIZE over Ice Lake; and LAM "
+        "and MPX, which real parts lack (sapphirerapids,-lam,-mpx)",
     .physical_address_bits = 46,
     .linear_address_bits = 57,
     .has_1g_pages = true,

@@ -1,8 +1,7 @@
 /*
  * skylake.c: a client processor of the Skylake generation (family 6, model 5EH), as far as vtsim models it.
  *
- * CPUID bits are set only for what the core executes (libunicorn 2.1.1: no AVX, no MPX, no
- * PMU) or the model does. Costs and geometry have their sources beside them; what no publication gives is
+ * CPUID bits are set only for what the core executes (libunicorn 2.1.1: no AVX) or the model does. Costs and geometry have their sources beside them; what no publication gives is
  * "assumed".
  *
  * One thing is more than such a processor has: 5-level paging (LA57), which came with Ice Lake. It is here so
@@ -25,8 +24,8 @@ static const struct cpuid_leaf cpuid[] = {
     ROW_CACHE(3, CACHE_UNIFIED, 3u, 8192u, 16u, 6), /* 8 MiB; inclusive, complex indexing */
     ROW_MONITOR,
     ROW_POWER,
-    /* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID RDSEED ADX SMAP; ECX: LA57. CLFLUSHOPT is not offered: the core lacks it */
-    {0x7, 0, 0, 0x001c078b, 0x00010000, 0},
+    /* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID MPX RDSEED ADX SMAP; ECX: LA57. CLFLUSHOPT is not offered: the core lacks it */
+    {0x7, 0, 0, 0x001c478b, 0x00010000, 0},
     ROW_PERFORMANCE(8u),
     ROWS_TOPOLOGY,
     ROW_XSAVE(XSAVE_HAS_ALL),
