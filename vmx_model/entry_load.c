@@ -38,6 +38,8 @@ static void load_msrs(struct cpu_state *s, const struct vmcs *v)
         s->msr.perf_global_ctrl = v->guest_ia32_perf_global_ctrl;
     if (v->vm_entry_controls & ENTRY_LOAD_IA32_PAT)
         s->msr.pat = v->guest_ia32_pat;
+    if (v->vm_entry_controls & ENTRY_LOAD_IA32_BNDCFGS)
+        s->msr.bndcfgs = v->guest_ia32_bndcfgs;
     if (v->vm_entry_controls & ENTRY_LOAD_PKRS)
         s->msr.pkrs = v->guest_ia32_pkrs;
     if (v->vm_entry_controls & ENTRY_LOAD_CET_STATE) {

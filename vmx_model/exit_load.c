@@ -47,6 +47,8 @@ static void load_msrs(struct cpu_state *s, const struct vmcs *v)
         s->msr.perf_global_ctrl = v->host_ia32_perf_global_ctrl;
     if (controls & EXIT_LOAD_IA32_PAT)
         s->msr.pat = v->host_ia32_pat;
+    if (controls & EXIT_CLEAR_IA32_BNDCFGS)
+        s->msr.bndcfgs = 0;
     if (controls & EXIT_LOAD_PKRS)
         s->msr.pkrs = v->host_ia32_pkrs;
     if (controls & EXIT_LOAD_CET_STATE) {

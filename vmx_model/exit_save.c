@@ -7,10 +7,12 @@
 #define BASIC_REASON 0xffffu
 
 /* Same section and "Saving RIP, RSP, RFLAGS, and SSP": saved whenever the processor can load them at VM
- * entry, whatever the control says. */
-static void save_keys_and_cet(const struct cpu_state *s, struct vmcs *v, const struct vmx_capabilities *caps)
+ * entry (IA32_BNDCFGS: or clear it at VM exit), whatever the control says. */
+static void save_by_capability(const struct cpu_state *s, struct vmcs *v, const struct vmx_capabilities *caps)
 {
     const uint32_t entry = vmx_controls_may_be_1(caps, VMX_ENTRY);
+    if (entry & ENTRY_LOAD_IA32_BNDCFGS || vmx_controls_may_be_1(caps, VMX_EXIT) & EXIT_CLEAR_IA32_BNDCFGS)
+        v->guest_ia32_bndcfgs = s->msr.bndcfgs;
     if (entry & ENTRY_LOAD_PKRS)
         v->guest_ia32_pkrs = s->msr.pkrs;
     if (entry & ENTRY_LOAD_CET_STATE) {
@@ -176,7 +178,7 @@ void vmx_save_guest_state(struct vmx *vmx, const struct vm_exit *exit)
     const struct cpu_state *s = vmx->state;
     struct vmcs *v = &vmx->vmcs;
     save_control_registers_and_msrs(s, v);
-    save_keys_and_cet(vmx->state, &vmx->vmcs, &vmx->profile->vmx);
+    save_by_capability(vmx->state, &vmx->vmcs, &vmx->profile->vmx);
     save_segments(s, v);
     v->guest_rip = s->rip;
     v->guest_rsp = s->gpr[GPR_RSP];

@@ -120,6 +120,24 @@ static void keys_and_cet_follow_their_controls(void **state)
     }
 }
 
+/* SDM "Loading Guest Control Registers, Debug Registers, and MSRs". */
+static void bndcfgs_follows_its_control(void **state)
+{
+    (void)state;
+    for (unsigned load = 0; load < 2; load++) {
+        bench_setup(&b, fixture_long);
+        struct vmcs *v = &b.vmx.vmcs;
+        b.f.profile.vmx.true_entry_ctls |= (uint64_t)ENTRY_LOAD_IA32_BNDCFGS << 32;
+        b.state.msr.bndcfgs = 0x5001;
+        v->guest_ia32_bndcfgs = 0x7003;
+        if (load)
+            v->vm_entry_controls |= ENTRY_LOAD_IA32_BNDCFGS;
+        bench_enter(&b);
+        assert_int_equal(b.state.msr.bndcfgs, load ? 0x7003 : 0x5001);
+        bench_end(&b);
+    }
+}
+
 /* Without "load IA32_EFER": LMA from "IA-32e mode guest", LME too if CR0.PG is loaded with 1, the rest
  * unmodified. */
 static void efer_without_its_control(void **state)
@@ -312,6 +330,7 @@ int main(void)
         cmocka_unit_test(debug_controls_follow_their_control),
         cmocka_unit_test(pat_and_perf_follow_their_controls),
         cmocka_unit_test(keys_and_cet_follow_their_controls),
+        cmocka_unit_test(bndcfgs_follows_its_control),
         cmocka_unit_test(efer_without_its_control),
         cmocka_unit_test(efer_with_its_control),
         cmocka_unit_test(unusable_segments),

@@ -133,6 +133,24 @@ static void keys_and_cet(void **state)
     }
 }
 
+/* SDM "Loading Host Control Registers, Debug Registers, MSRs": cleared by its control, else not modified. */
+static void bndcfgs_is_cleared(void **state)
+{
+    (void)state;
+    for (unsigned clear = 0; clear < 2; clear++) {
+        bench_setup(&b, fixture_long);
+        struct vmcs *v = &b.vmx.vmcs;
+        b.f.profile.vmx.true_exit_ctls |= (uint64_t)EXIT_CLEAR_IA32_BNDCFGS << 32;
+        if (clear)
+            v->primary_vm_exit_controls |= EXIT_CLEAR_IA32_BNDCFGS;
+        bench_enter(&b);
+        b.state.msr.bndcfgs = 0x7003;
+        bench_exit(&b, &cpuid_exit);
+        assert_int_equal(b.state.msr.bndcfgs, clear ? 0 : 0x7003);
+        bench_end(&b);
+    }
+}
+
 static void msrs_by_control(void **state)
 {
     (void)state;
@@ -291,6 +309,7 @@ int main(void)
         cmocka_unit_test(segments),
         cmocka_unit_test(msrs_by_control),
         cmocka_unit_test(keys_and_cet),
+        cmocka_unit_test(bndcfgs_is_cleared),
         cmocka_unit_test(pae_host),
         cmocka_unit_test(aborts),
         cmocka_unit_test(store_list_refuses),

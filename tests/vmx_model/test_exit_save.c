@@ -123,7 +123,8 @@ static void controlled_saves(void **state)
     }
 }
 
-/* SDM "Saving Control Registers, Debug Registers, and MSRs": with its control, what the guest left in the MSR. */
+/* SDM "Saving Control Registers, Debug Registers, and MSRs": with its control, what the guest left in the
+ * MSR. */
 static void perf_global_ctrl(void **state)
 {
     (void)state;
@@ -138,6 +139,26 @@ static void perf_global_ctrl(void **state)
         b.state.msr.perf_global_ctrl = 2;
         bench_exit(&b, &cpuid_exit);
         assert_int_equal(v->guest_ia32_perf_global_ctrl, save ? 2 : 1);
+        bench_end(&b);
+    }
+}
+
+/* Same section: on a processor that supports either control, whatever they are; else not. */
+static void bndcfgs_by_capability(void **state)
+{
+    (void)state;
+    for (unsigned supported = 0; supported < 3; supported++) {
+        bench_setup(&b, fixture_long);
+        struct vmcs *v = &b.vmx.vmcs;
+        if (supported == 1)
+            b.f.profile.vmx.true_entry_ctls |= (uint64_t)ENTRY_LOAD_IA32_BNDCFGS << 32;
+        if (supported == 2)
+            b.f.profile.vmx.true_exit_ctls |= (uint64_t)EXIT_CLEAR_IA32_BNDCFGS << 32;
+        v->guest_ia32_bndcfgs = 1;
+        bench_enter(&b);
+        b.state.msr.bndcfgs = 0x7003;
+        bench_exit(&b, &cpuid_exit);
+        assert_int_equal(v->guest_ia32_bndcfgs, supported ? 0x7003 : 1);
         bench_end(&b);
     }
 }
@@ -349,6 +370,7 @@ int main(void)
         cmocka_unit_test(round_trips),
         cmocka_unit_test(controlled_saves),
         cmocka_unit_test(perf_global_ctrl),
+        cmocka_unit_test(bndcfgs_by_capability),
         cmocka_unit_test(stores_lma),
         cmocka_unit_test(unusable_segments),
         cmocka_unit_test(resume_flag),

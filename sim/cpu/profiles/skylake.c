@@ -59,7 +59,7 @@ const struct cpu_profile profile_skylake = {
     .vmx =
         {
             .basic = VMX_BASIC_OF(4ull),
-            MODELLED_CONTROL_MSRS,
+            SKYLAKE_CONTROL_MSRS,
             .procbased_ctls2 = CONTROL_MSR_SECONDARY(MODELLED_SECONDARY | SECONDARY_UNRESTRICTED_GUEST |
                                                      SECONDARY_RDRAND_EXITING | SECONDARY_ENABLE_INVPCID |
                                                      SECONDARY_RDSEED_EXITING | SECONDARY_PAUSE_LOOP_EXITING |
