@@ -1,4 +1,5 @@
 /* state.c: registers of each mode, such as code of that mode could have made them. */
+#include "sim/cpu/features.h"
 #include "tests/fuzz/guest/guest.h"
 
 /* Index of the descriptors that tables.c puts into the GDT. */
@@ -102,6 +103,17 @@ static void debug_registers(struct choices *c, struct cpu_state *s)
     s->dr7 |= choose_bits(c, 32) & 0xffff23ff;
 }
 
+/* Intel MPX, with a bound directory somewhere. */
+static void bounds(struct choices *c, struct cpu_state *s)
+{
+    s->cr4 |= CR4_OSXSAVE;
+    s->xcr0 = 3 | XCR0_MPX;
+    s->bndcfgu = (choose_address(c) & (uint32_t)BNDCFG_BASE) | choose(c, 4);
+    s->msr.bndcfgs = (choose_address(c) & (uint32_t)BNDCFG_BASE) | choose(c, 4);
+    for (int i = 0; i < BOUNDS_COUNT; i++)
+        s->bounds[i] = (struct cpu_bounds){choose_address(c), choose_value(c)};
+}
+
 void guest_fill_state(struct choices *c, enum guest_mode mode, bool with_vmx,
                       const struct cpu_profile *profile, struct cpu_state *s)
 {
@@ -129,6 +141,8 @@ void guest_fill_state(struct choices *c, enum guest_mode mode, bool with_vmx,
     if (one_in(c, 16))
         s->gpr[GPR_RSP] = choose_address(c);
     debug_registers(c, s);
+    if (cpu_has_feature(profile, FEATURE_MPX) && one_in(c, 3))
+        bounds(c, s);
     s->msr.star = (uint64_t)choose_selector(c) << 32 | (uint64_t)choose_selector(c) << 48;
     s->msr.lstar = s->msr.cstar = s->msr.sysenter_eip = GUEST_CODE + 0x1000;
     s->msr.sysenter_cs = choose_selector(c);

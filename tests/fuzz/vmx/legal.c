@@ -137,6 +137,7 @@ static void require_state(const struct lab *lab)
     REQUIRE(lab, cpu_canonical(s->seg[SEG_FS].base, bits) && cpu_canonical(s->seg[SEG_GS].base, bits) &&
                      cpu_canonical(s->seg[SEG_TR].base, bits) && cpu_canonical(s->gdtr.base, bits) &&
                      cpu_canonical(s->idtr.base, bits) && cpu_canonical(s->msr.kernel_gs_base, bits));
+    REQUIRE(lab, !(s->msr.bndcfgs & BNDCFG_RESERVED) && cpu_canonical(s->msr.bndcfgs & BNDCFG_BASE, bits));
     REQUIRE(lab,
             (s->seg[SEG_LDTR].access_rights & AR_UNUSABLE) || cpu_canonical(s->seg[SEG_LDTR].base, bits));
 }

@@ -40,6 +40,7 @@ LAB_CODE(made_in_a_loop,
 LAB_CODE(bad_jump, "jmp *%rbx");
 LAB_CODE(bad_call, "call *%rbx");
 LAB_CODE(bad_return, "push %rbx\n\tret");
+LAB_CODE(good_then_bad_jump, "call 1f\n1:\tjmp *%rbx");
 LAB_CODE(faulting_return, "mov %rbx, %rsp\n\tret");
 
 /* DR7 with a data breakpoint, which nothing hits (DR0 is 0): each instruction is checked by itself. */
@@ -104,17 +105,19 @@ static void each(unsigned long dr7, const char *mode)
     }
 }
 
-/* A branch that faults has done nothing. */
+/* A branch that faults has done nothing; one before it has. */
 static void faults(void)
 {
     static const struct {
         const char *name;
         const uint8_t *code;
         unsigned vector;
-    } bad[] = {{"JMP", bad_jump, LAB_GP},
-               {"CALL", bad_call, LAB_GP},
-               {"RET", bad_return, LAB_GP},
-               {"RET from an address that is not canonical", faulting_return, LAB_SS}};
+        bool initialized;
+    } bad[] = {{"JMP", bad_jump, LAB_GP, false},
+               {"CALL", bad_call, LAB_GP, false},
+               {"RET", bad_return, LAB_GP, false},
+               {"CALL, then JMP", good_then_bad_jump, LAB_GP, true},
+               {"RET from an address that is not canonical", faulting_return, LAB_SS, false}};
     for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
         for (unsigned checked = 0; checked < 2; checked++) {
             struct lab_state s = lab_start(bad[i].code, 3);
@@ -125,7 +128,7 @@ static void faults(void)
             lab_go(&s);
             LAB_EQUAL(s.vector, bad[i].vector, "%s to an address that is not canonical%s", bad[i].name,
                       checked ? ", breakpoints on" : "");
-            bounds_all(true, bad[i].name);
+            bounds_all(!bad[i].initialized, bad[i].name);
         }
     }
     __asm__ volatile("mov %0, %%dr7" ::"r"(0x400ul));
