@@ -268,11 +268,12 @@ bool seg_linear_address(const struct cpu_state *state, enum cpu_segment_index se
                         size_t size, enum mmu_access access, uint64_t *linear, struct cpu_outcome *outcome);
 /* The whole way for a memory operand of an instruction: effective address, checks, translation by
  * mmu_read/mmu_write at the current CPL (with RFLAGS.AC for SMAP). False: *outcome is the fault (#PF as event
- * with CR2) or the VM exit (EPT violation, EPT misconfiguration) to take. */
-bool mmu_read_operand(struct mmu *mmu, const struct cpu_state *state, const struct insn *insn, void *to,
+ * with CR2) or the VM exit (EPT violation, EPT misconfiguration) to take. Breakpoints that are hit wait in
+ * the pending debug exceptions of *state (vtsim/breakpoints.h). */
+bool mmu_read_operand(struct mmu *mmu, struct cpu_state *state, const struct insn *insn, void *to,
                       size_t size, struct cpu_outcome *outcome);
-bool mmu_write_operand(struct mmu *mmu, const struct cpu_state *state, const struct insn *insn,
-                       const void *from, size_t size, struct cpu_outcome *outcome);
+bool mmu_write_operand(struct mmu *mmu, struct cpu_state *state, const struct insn *insn, const void *from,
+                       size_t size, struct cpu_outcome *outcome);
 /* Turns a translation failure into the event or VM exit that it causes. The VM exit has reason 48 or 49,
  * qualification, guest-linear and guest-physical address; for an APIC access reason 44 and qualification. */
 struct cpu_outcome mmu_fault_outcome(enum mmu_status status, const struct mmu_fault *fault);

@@ -1,6 +1,7 @@
 /* operand.c: a memory operand of an instruction, from its encoding to the bytes; and what a failed
  * translation becomes. */
 #include "tlb/mmu.h"
+#include "vtsim/breakpoints.h"
 
 #define EXIT_REASON_APIC_ACCESS 44u
 #define EXIT_REASON_EPT_VIOLATION 48u
@@ -23,7 +24,7 @@ static bool operand_address(const struct cpu_state *state, const struct insn *in
                               seg_effective_address(state, insn), size, access, linear, outcome);
 }
 
-bool mmu_read_operand(struct mmu *mmu, const struct cpu_state *state, const struct insn *insn, void *to,
+bool mmu_read_operand(struct mmu *mmu, struct cpu_state *state, const struct insn *insn, void *to,
                       size_t size, struct cpu_outcome *outcome)
 {
     struct mmu_fault fault;
@@ -31,20 +32,24 @@ bool mmu_read_operand(struct mmu *mmu, const struct cpu_state *state, const stru
     if (!operand_address(state, insn, size, MMU_READ, &linear, outcome))
         return false;
     enum mmu_status status = mmu_read(mmu, linear, to, size, mode_of(state), &fault);
-    if (status != MMU_OK)
+    if (status == MMU_OK)
+        breakpoints_note(state, linear, size, BREAKPOINT_ON_ACCESS);
+    else
         *outcome = mmu_fault_outcome(status, &fault);
     return status == MMU_OK;
 }
 
-bool mmu_write_operand(struct mmu *mmu, const struct cpu_state *state, const struct insn *insn,
-                       const void *from, size_t size, struct cpu_outcome *outcome)
+bool mmu_write_operand(struct mmu *mmu, struct cpu_state *state, const struct insn *insn, const void *from,
+                       size_t size, struct cpu_outcome *outcome)
 {
     struct mmu_fault fault;
     uint64_t linear;
     if (!operand_address(state, insn, size, MMU_WRITE, &linear, outcome))
         return false;
     enum mmu_status status = mmu_write(mmu, linear, from, size, mode_of(state), &fault);
-    if (status != MMU_OK)
+    if (status == MMU_OK)
+        breakpoints_note(state, linear, size, BREAKPOINT_ON_ACCESS | BREAKPOINT_ON_WRITE);
+    else
         *outcome = mmu_fault_outcome(status, &fault);
     return status == MMU_OK;
 }

@@ -32,4 +32,19 @@ static inline uint64_t breakpoints_hit(const struct cpu_state *s, uint64_t first
     return hits;
 }
 
+/* In the pending debug exceptions: a breakpoint among bits 3:0 that was enabled. SDM volume 3C, "Guest
+ * Non-Register State". */
+#define PENDING_ENABLED_BREAKPOINT (1ull << 12)
+
+/* The same, of an access that the model made: what it hits waits in the pending debug exceptions and comes as
+ * a trap before the next instruction, if the present one completes. */
+static inline void breakpoints_note(struct cpu_state *s, uint64_t first, uint64_t size, unsigned kinds)
+{
+    if (!(s->dr7 & BREAKPOINT_ENABLES))
+        return;
+    const uint64_t hits = breakpoints_hit(s, first, size, kinds);
+    if (hits)
+        s->pending_debug_exceptions |= hits | PENDING_ENABLED_BREAKPOINT;
+}
+
 #endif

@@ -1,6 +1,7 @@
 /*
  * watch.h: data and I/O breakpoints on what the model accesses itself: the stack of deliveries and transfers,
- * descriptor tables and TSS, string I/O, ports. Translated code's are seen in sim/core/step_check.c.
+ * descriptor tables and TSS, string I/O, ports. Operands of system instructions note theirs in tlb/operand.c,
+ * translated code's accesses are seen in sim/core/step_check.c.
  *
  * The SDM does not say which implicit accesses count; processors report those to stacks and tables too
  * (systems keep breakpoints away from them for that reason). Hits wait in the pending debug exceptions and
@@ -13,31 +14,20 @@
 #include "sim/cpu/cpu.h"
 #include "vtsim/breakpoints.h"
 
-#define PENDING_ENABLED_BREAKPOINT (1ull << 12)
-
-static inline void watch(struct cpu *cpu, uint64_t first, uint64_t size, unsigned kinds)
-{
-    if (!(cpu->state.dr7 & BREAKPOINT_ENABLES))
-        return;
-    const uint64_t hits = breakpoints_hit(&cpu->state, first, size, kinds);
-    if (hits)
-        cpu->state.pending_debug_exceptions |= hits | PENDING_ENABLED_BREAKPOINT;
-}
-
 /* size bytes at linear have been read, or written. */
 static inline void watch_read(struct cpu *cpu, uint64_t linear, uint64_t size)
 {
-    watch(cpu, linear, size, BREAKPOINT_ON_ACCESS);
+    breakpoints_note(&cpu->state, linear, size, BREAKPOINT_ON_ACCESS);
 }
 static inline void watch_write(struct cpu *cpu, uint64_t linear, uint64_t size)
 {
-    watch(cpu, linear, size, BREAKPOINT_ON_ACCESS | BREAKPOINT_ON_WRITE);
+    breakpoints_note(&cpu->state, linear, size, BREAKPOINT_ON_ACCESS | BREAKPOINT_ON_WRITE);
 }
 /* SDM volume 3B, "Debug Registers DR4 and DR5", "Debug Control Register (DR7)": with CR4.DE alone. */
 static inline void watch_port(struct cpu *cpu, uint16_t port, unsigned size)
 {
     if (cpu->state.cr4 & CR4_DE)
-        watch(cpu, port, size, BREAKPOINT_ON_IO);
+        breakpoints_note(&cpu->state, port, size, BREAKPOINT_ON_IO);
 }
 
 #endif

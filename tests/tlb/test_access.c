@@ -108,6 +108,40 @@ static void operands(void **state)
     fixture_free(f);
 }
 
+/* What an operand hits waits in the pending debug exceptions: DR0 is on writes of 8 bytes, DR1 on any access.
+ */
+static void breakpoints_on_operands(void **state)
+{
+    struct fixture *f = fixture_4level();
+    struct cpu_state s = long_mode(0);
+    const struct insn insn = {
+        .length = 7, .mode_bits = 64, .address_bits = 64, .is_memory = true, .displacement = 0x1010};
+    struct cpu_outcome outcome;
+    uint64_t value = 0;
+    (void)state;
+    map(f, 0x1000, 0, 0x9000 | ALL);
+    s.dr[0] = 0x1010;
+    s.dr[1] = 0x1017;
+    s.dr7 = 1 | 1 << 2 | 1 << 16 | 2 << 18 | 3 << 20;
+    assert_true(mmu_read_operand(&f->mmu, &s, &insn, &value, 8, &outcome));
+    assert_int_equal(s.pending_debug_exceptions, 1 << 12 | 2);
+    s.pending_debug_exceptions = 0;
+    assert_true(mmu_write_operand(&f->mmu, &s, &insn, &value, 4, &outcome));
+    assert_int_equal(s.pending_debug_exceptions, 1 << 12 | 1);
+    s.pending_debug_exceptions = 0;
+    assert_true(mmu_write_operand(&f->mmu, &s, &insn, &value, 8, &outcome));
+    assert_int_equal(s.pending_debug_exceptions, 1 << 12 | 3);
+    s.pending_debug_exceptions = 0;
+    map(f, 0x1000, 0, 0);
+    mmu_invlpg(&f->mmu, 0x1000);
+    assert_false(mmu_read_operand(&f->mmu, &s, &insn, &value, 8, &outcome)); /* not made */
+    s.dr7 = 0;
+    map(f, 0x1000, 0, 0x9000 | ALL);
+    assert_true(mmu_read_operand(&f->mmu, &s, &insn, &value, 8, &outcome));
+    assert_int_equal(s.pending_debug_exceptions, 0);
+    fixture_free(f);
+}
+
 static void failures_become_outcomes(void **state)
 {
     const struct mmu_fault with = {.linear = 0x1234, .guest_physical = 0x5234, .qualification = 0x181};
@@ -130,9 +164,13 @@ static void failures_become_outcomes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(across_pages),     cmocka_unit_test(faulting_write_changes_nothing),
-        cmocka_unit_test(wraps_at_32_bits), cmocka_unit_test(fetch_stops_at_a_fault),
-        cmocka_unit_test(operands),         cmocka_unit_test(failures_become_outcomes),
+        cmocka_unit_test(across_pages),
+        cmocka_unit_test(faulting_write_changes_nothing),
+        cmocka_unit_test(wraps_at_32_bits),
+        cmocka_unit_test(fetch_stops_at_a_fault),
+        cmocka_unit_test(operands),
+        cmocka_unit_test(breakpoints_on_operands),
+        cmocka_unit_test(failures_become_outcomes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,9 +75,23 @@ static bool subject_to_redirection(const struct cpu_state *state, const struct c
     return event->type == EVENT_SOFTWARE_INTERRUPT && cpu_v86_mode(state) && (state->cr4 & CR4_VME);
 }
 
+static struct cpu_outcome deliver_by_mode(const struct delivery *delivery)
+{
+    struct cpu *cpu = delivery->cpu;
+    if (subject_to_redirection(&cpu->state, delivery->event)) {
+        struct cpu_outcome outcome;
+        bool protected_mode;
+        if (!read_redirection_bit(cpu, delivery->event->vector, &protected_mode, &outcome))
+            return outcome;
+        if (!protected_mode)
+            return deliver_redirected(delivery);
+    }
+    return cpu_real_mode(&cpu->state) ? deliver_real_mode(delivery) : deliver_protected_mode(delivery);
+}
+
 struct cpu_outcome deliver_event(struct cpu *cpu, const struct cpu_event *event, enum delivery_origin origin)
 {
-    const struct cpu_state *state = &cpu->state;
+    struct cpu_state *state = &cpu->state;
     struct delivery delivery = {.cpu = cpu,
                                 .event = event,
                                 .ext = event_is_software(event) ? 0 : ERROR_CODE_EXT,
@@ -87,15 +101,13 @@ struct cpu_outcome deliver_event(struct cpu *cpu, const struct cpu_event *event,
     if (origin == DELIVERY_NORMAL && is_fault(event))
         delivery.rflags |= RFLAGS_RF;
     delivery_begins(cpu, event, origin);
-    if (subject_to_redirection(state, event)) {
-        struct cpu_outcome outcome;
-        bool protected_mode;
-        if (!read_redirection_bit(cpu, event->vector, &protected_mode, &outcome))
-            return outcome;
-        if (!protected_mode)
-            return deliver_redirected(&delivery);
-    }
-    return cpu_real_mode(state) ? deliver_real_mode(&delivery) : deliver_protected_mode(&delivery);
+    const uint64_t pending = state->pending_debug_exceptions;
+    const struct cpu_outcome outcome = deliver_by_mode(&delivery);
+    /* Of a delivery that fails half-way the breakpoints that it hit are not told, as of an instruction that
+     * faults: the SDM knows data breakpoints as traps behind what has completed. */
+    if (outcome.kind == OUTCOME_EVENT || outcome.kind == OUTCOME_VM_EXIT)
+        state->pending_debug_exceptions = pending;
+    return outcome;
 }
 
 struct cpu_outcome cpu_deliver(struct cpu *cpu, const struct cpu_event *event)

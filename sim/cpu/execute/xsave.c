@@ -10,6 +10,7 @@
 
 #include "sim/cpu/execute/execute.h"
 #include "sim/cpu/features.h"
+#include "sim/cpu/watch.h"
 #include "sim/cpu/xstate.h"
 #include "vmx_model/effective_controls.h"
 
@@ -70,7 +71,9 @@ static bool read_part(struct area *area, uint32_t at, size_t size, struct cpu_ou
         return false;
     enum mmu_status status =
         mmu_read(&area->cpu->mmu, linear, area->bytes + at, size, mode_of(area->cpu), &fault);
-    if (status != MMU_OK)
+    if (status == MMU_OK)
+        watch_read(area->cpu, linear, size);
+    else
         *outcome = mmu_fault_outcome(status, &fault);
     return status == MMU_OK;
 }
@@ -101,6 +104,8 @@ static bool write_parts(struct area *area, bool write, struct cpu_outcome *outco
             *outcome = mmu_fault_outcome(status, &fault);
             return false;
         }
+        if (write)
+            watch_write(area->cpu, linear, size);
     }
     return true;
 }
