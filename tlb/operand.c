@@ -17,11 +17,37 @@ static struct mmu_mode mode_of(const struct cpu_state *state)
     return (struct mmu_mode){.user = user, .smap_ignored = !user && (state->rflags & RFLAGS_AC)};
 }
 
+/* Bytes to which the operand's address plus *at must be aligned where #AC is checked: SDM volume 3A, table
+ * "Alignment Requirements by Data Type". A pseudo-descriptor is stored as a word and, behind it, the base:
+ * "Segment Descriptor Tables" puts it where both are aligned. */
+static unsigned alignment_of(const struct insn *insn, size_t size, unsigned *at)
+{
+    *at = 0;
+    switch (insn->id) {
+    case INSN_SGDT:
+    case INSN_SIDT:
+        *at = 2;
+        return (unsigned)size - 2;
+    case INSN_CALL_FAR:
+    case INSN_JMP_FAR:
+        return (unsigned)size - 2; /* that of the offset */
+    default:
+        return size <= 8 ? (unsigned)size : 0;
+    }
+}
+
 static bool operand_address(const struct cpu_state *state, const struct insn *insn, size_t size,
                             enum mmu_access access, uint64_t *linear, struct cpu_outcome *outcome)
 {
-    return seg_linear_address(state, (enum cpu_segment_index)insn->segment,
-                              seg_effective_address(state, insn), size, access, linear, outcome);
+    unsigned at;
+    const unsigned alignment = alignment_of(insn, size, &at);
+    if (!seg_linear_address(state, (enum cpu_segment_index)insn->segment, seg_effective_address(state, insn),
+                            size, access, linear, outcome))
+        return false;
+    if (!cpu_misaligned(state, *linear + at, alignment))
+        return true;
+    *outcome = outcome_fault_code(VECTOR_AC, 0);
+    return false;
 }
 
 bool mmu_read_operand(struct mmu *mmu, struct cpu_state *state, const struct insn *insn, void *to,

@@ -208,6 +208,13 @@ static inline unsigned cpu_cpl(const struct cpu_state *s)
     return (s->seg[SEG_SS].access_rights & AR_DPL) >> AR_DPL_SHIFT;
 }
 
+/* Would an access of the program's (not an implicit one of the supervisor's) be an #AC? alignment: bytes, 0
+ * for none. SDM volume 3A, "Interrupt 17--Alignment Check Exception (#AC)". */
+static inline bool cpu_misaligned(const struct cpu_state *s, uint64_t linear, unsigned alignment)
+{
+    return alignment && (s->rflags & RFLAGS_AC) && (s->cr0 & CR0_AM) && cpu_cpl(s) == 3 && linear % alignment;
+}
+
 static inline bool cpu_long_mode(const struct cpu_state *s) { return (s->msr.efer & EFER_LMA) != 0; }
 
 static inline bool cpu_64bit_mode(const struct cpu_state *s)

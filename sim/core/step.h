@@ -22,6 +22,7 @@ struct step_access {
     unsigned size; /* bytes */
     bool read, write;
     bool aligned; /* to 16 bytes, or #GP */
+    uint8_t alignment; /* bytes, or #AC where that is checked; 0: any */
 };
 
 /* Those of insn, decoded with detail, at state->rip: what is read first. A string instruction's are those of

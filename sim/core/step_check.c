@@ -9,11 +9,6 @@
 
 enum { BREAKPOINTS = 4, ON_EXECUTION = 0 };
 
-static bool alignment_checked(const struct cpu_state *s)
-{
-    return cpu_cpl(s) == 3 && (s->cr0 & CR0_AM) && (s->rflags & RFLAGS_AC);
-}
-
 /* L or G enables; the field of R/W for one register. */
 static bool enabled(const struct cpu_state *s, unsigned n, unsigned *kind)
 {
@@ -63,7 +58,7 @@ static bool check_access(const struct cpu_state *s, const struct step_access *a,
             VECTOR_GP, 0); /* SDM volume 3A, "Interrupt 13--General Protection Exception (#GP)" */
         return refuse(verdict, &outcome);
     }
-    if (alignment_checked(s) && (a->size == 2 || a->size == 4 || a->size == 8) && linear % a->size) {
+    if (cpu_misaligned(s, linear, a->alignment)) {
         outcome = outcome_fault_code(VECTOR_AC, 0);
         return refuse(verdict, &outcome);
     }

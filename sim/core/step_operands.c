@@ -152,6 +152,30 @@ static uint64_t bit_displacement(const struct cpu_state *s, const cs_insn *insn)
     return (uint64_t)((number >> (bits == 64 ? 6 : bits == 32 ? 5 : 4)) * bit->size);
 }
 
+/* SDM volume 3A, table "Alignment Requirements by Data Type". Of what it does not list, a bound is a word or
+ * a doubleword, a far pointer of 80 bits begins with a quadword, and packed BCD is taken as other 80-bit
+ * types are. FXSAVE and FXRSTOR may raise #GP in place of #AC, and do. */
+static uint8_t alignment_of(const cs_insn *insn, unsigned size)
+{
+    switch (insn->id) {
+    case X86_INS_BOUND:
+        return (uint8_t)(size / 2);
+    case X86_INS_LDS:
+    case X86_INS_LES:
+    case X86_INS_LSS:
+    case X86_INS_LFS:
+    case X86_INS_LGS:
+        return (uint8_t)(size - 2); /* that of the offset */
+    case X86_INS_FNSAVE:
+    case X86_INS_FRSTOR:
+    case X86_INS_FNSTENV:
+    case X86_INS_FLDENV:
+        return size == 108 || size == 28 ? 4 : 2; /* by the operand size */
+    default:
+        return size == 2 || size == 4 || size == 8 ? (uint8_t)size : size == 10 ? 8 : 0;
+    }
+}
+
 static struct step_access operand_access(const struct cpu_state *s, const cs_insn *insn, int operand)
 {
     const cs_x86 *x86 = &insn->detail->x86;
@@ -168,6 +192,7 @@ static struct step_access operand_access(const struct cpu_state *s, const cs_ins
                                  .read = (direction & CS_AC_READ) != 0,
                                  .write = (direction & CS_AC_WRITE) != 0};
     access.aligned = guard_of(insn) & GUARD_ALIGNED || size == 512;
+    access.alignment = alignment_of(insn, access.size);
     return access;
 }
 
@@ -188,6 +213,7 @@ static bool implied_access(const struct cpu_state *s, const cs_insn *insn, struc
                                                                           : 16,
                                    .read = xlat,
                                    .write = masked};
+    access->alignment = alignment_of(insn, access->size);
     return true;
 }
 
@@ -250,7 +276,7 @@ static bool stack_access(const struct cpu_state *s, const cs_insn *insn, struct 
     const enum stack_use use = stack_use(insn);
     const unsigned size = pushed_bytes(s, insn);
     uint64_t at = s->gpr[use == LEAVES ? GPR_RBP : GPR_RSP];
-    *access = (struct step_access){.segment = SEG_SS, .size = size};
+    *access = (struct step_access){.segment = SEG_SS, .size = size, .alignment = (uint8_t)size};
     switch (use) {
     case USES_NOTHING:
         return false;

@@ -74,6 +74,8 @@ struct cpu_outcome execute_pushf(struct cpu *cpu, const struct insn *insn)
         top &= (1ull << bits) - 1;
     if (!seg_linear_address(state, SEG_SS, top, size, MMU_WRITE, &linear, &outcome))
         return outcome;
+    if (cpu_misaligned(state, linear, size))
+        return outcome_fault_code(VECTOR_AC, 0);
     enum mmu_status status = mmu_write(&cpu->mmu, linear, &image, size, stack_mode(state), &fault);
     if (status != MMU_OK)
         return mmu_fault_outcome(status, &fault);
@@ -99,6 +101,8 @@ struct cpu_outcome execute_popf(struct cpu *cpu, const struct insn *insn)
     if (!seg_linear_address(state, SEG_SS, operand_gpr(cpu, GPR_RSP, bits), size, MMU_READ, &linear,
                             &outcome))
         return outcome;
+    if (cpu_misaligned(state, linear, size))
+        return outcome_fault_code(VECTOR_AC, 0);
     enum mmu_status status = mmu_read(&cpu->mmu, linear, &image, size, stack_mode(state), &fault);
     if (status != MMU_OK)
         return mmu_fault_outcome(status, &fault);

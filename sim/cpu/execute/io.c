@@ -95,8 +95,11 @@ static bool string_address(struct cpu *cpu, const struct insn *insn, enum mmu_ac
 {
     uint64_t offset = operand_gpr(cpu, string_gpr(insn), insn->address_bits);
 
-    return seg_linear_address(&cpu->state, (enum cpu_segment_index)insn->segment, offset, insn->io_size,
-                              access, linear, outcome);
+    if (!seg_linear_address(&cpu->state, (enum cpu_segment_index)insn->segment, offset, insn->io_size, access,
+                            linear, outcome))
+        return false;
+    *outcome = outcome_fault_code(VECTOR_AC, 0);
+    return !cpu_misaligned(&cpu->state, *linear, insn->io_size);
 }
 
 static struct mmu_mode access_mode(const struct cpu_state *state)
