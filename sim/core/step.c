@@ -156,6 +156,8 @@ bool step_on_trap(struct core *core)
     struct step_verdict verdict = step_check(s, insn);
     if (verdict.refused)
         return raise(core, &verdict.event);
+    if (step_moved(core, insn, &verdict, &status, &fault))
+        return status == MMU_OK ? true : client->memory_fault(client->opaque, status, &fault);
     for (unsigned i = 0; i < verdict.pieces; i++) {
         status = translate_piece(core, &verdict.piece[i], &fault);
         note_read(&verdict.piece[i], status, &fault);

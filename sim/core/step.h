@@ -74,6 +74,12 @@ bool step_call_target(const struct core *core, const cs_insn *insn, uint64_t *ta
 /* May the code at this offset be branched to? */
 bool step_may_branch_to(const struct cpu_state *state, uint64_t offset);
 
+/* step_move.c: does insn, an unaligned move of 16 bytes that was found to be in order, without the library. False:
+ * it is no such move, or somebody looks at each instruction. The status is other than MMU_OK, with its fault,
+ * when nothing was changed. */
+bool step_moved(struct core *core, const cs_insn *insn, const struct step_verdict *verdict,
+                enum mmu_status *status, struct mmu_fault *fault);
+
 /* trap.c's part. Each decodes and checks the instruction at RIP; false ends the run. */
 bool step_on_trap(struct core *core);          /* of a checked block or a guarded address */
 bool step_on_non_canonical(struct core *core); /* an address was not canonical */

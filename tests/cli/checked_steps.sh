@@ -15,5 +15,7 @@ steps() {
 
 check "three guests under a hypervisor: none" [ "$(steps examples/three_guests 0)" = 0 ]
 check "page faults inside repeated instructions, timer interrupts: none" [ "$(steps tests/conformance/rep_interrupted 1)" = 0 ]
+check "unaligned moves across pages: none but what faults and what RFLAGS.TF asks for" \
+    [ "$(steps tests/conformance/crossing_moves 1)" -lt 8 ]
 check "breakpoints: some" [ "$(steps tests/conformance/breakpoints 1)" -gt 50 ]
 finish
