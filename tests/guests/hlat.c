@@ -212,7 +212,7 @@ int main(void)
     frame_of_monitor[0] = 'm';
     if (!create())
         leave(1);
-    CHECK_EQUAL(rdmsr(IA32_VMX_EPT_VPID_CAP) >> 48 & 0x3f, 1);
+    CHECK_EQUAL(rdmsr(IA32_VMX_EPT_VPID_CAP) >> 48 & 0x3f, 0); /* as the profile has it */
     what_the_guest_reads("HLAT", 'm');
     guest_remaps();
     what_the_guest_reads("HLAT after all", 'm');
