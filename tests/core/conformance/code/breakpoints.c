@@ -13,7 +13,9 @@
 #define DR7_GD 0x2000ul
 enum { BD = 1 << 13, BS = 1 << 14, EXECUTE = 0, WRITE = 1, ACCESS = 3 };
 
-static uint8_t memory[64] __attribute__((aligned(64)));
+/* Below what is watched there is room for the frames of events: PUSH is tried with the stack there. */
+static uint8_t room[1024] __attribute__((aligned(64)));
+static uint8_t *const memory = room + sizeof room - 64;
 
 static unsigned long dr6(void)
 {
