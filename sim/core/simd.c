@@ -20,12 +20,6 @@ enum {
 void __real_helper_ldmxcsr_x86_64(struct lib_state *env, uint32_t value);
 void __wrap_helper_ldmxcsr_x86_64(struct lib_state *env, uint32_t value);
 
-/* fp_status, ft0 of 16 bytes, mmx_status, sse_status. */
-static struct lib_float_status *x87_status(const struct core *core)
-{
-    return simd_status(core) - 4;
-}
-
 bool simd_prove_layout(struct core *core)
 {
     enum { SEARCHED = 4096, ROUND_UP = 2 };
@@ -63,12 +57,11 @@ void simd_collect(struct core *core)
     core->mxcsr_known = *core->mxcsr;
 }
 
-/* The library flushes x87 results where SSE's are meant. */
+/* The library would flush x87 results where SSE's are meant. */
 static void take_mxcsr(const struct core *core)
 {
     simd_status(core)->flags = *core->mxcsr & LIB_FLAGS;
     simd_status(core)->flush_to_zero = (*core->mxcsr & MXCSR_FTZ) && (*core->mxcsr & MXCSR_UNDERFLOW_MASKED);
-    x87_status(core)->flush_to_zero = 0;
 }
 
 void simd_accept(struct core *core)

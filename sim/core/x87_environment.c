@@ -13,7 +13,6 @@ extern uint32_t cpu_lduw_data_ra_x86_64(void *state, uint64_t address, uintptr_t
 extern void cpu_stq_data_ra_x86_64(void *state, uint64_t address, uint64_t value, uintptr_t host_pc);
 extern void cpu_stl_data_ra_x86_64(void *state, uint64_t address, uint32_t value, uintptr_t host_pc);
 extern void cpu_stw_data_ra_x86_64(void *state, uint64_t address, uint32_t value, uintptr_t host_pc);
-extern void update_fp_status_x86_64(void *state);
 
 enum {
     CONTROL_WRITABLE = 0x1f7f, /* SDM volume 1, figure "x87 FPU Control Word" */
@@ -29,12 +28,10 @@ enum {
     FX_DP = 16,
 };
 
-/* Writes any control word: the library's own arithmetic, of which some is left, needs to know. */
-static void set_control(struct core *core, uint32_t value)
+static void set_control(struct x87_registers *x, uint32_t value)
 {
-    core->x87->control = (uint16_t)((value & CONTROL_WRITABLE) | CONTROL_FIXED);
-    update_fp_status_x86_64(core->env);
-    x87_summarize(core->x87);
+    x->control = (uint16_t)((value & CONTROL_WRITABLE) | CONTROL_FIXED);
+    x87_summarize(x);
 }
 
 static void set_status(struct x87_registers *x, uint32_t value)
@@ -143,14 +140,13 @@ static void load_environment(struct core *core, uint64_t address, bool wide, uin
     for (unsigned r = 0; r < X87_REGISTERS; r++)
         x->empty[r] = (word[2] >> 2 * r & 3) == TAG_EMPTY;
     take_pointers(core, wide, word);
-    set_control(core, word[0]);
+    set_control(x, word[0]);
     set_status(x, word[1]);
 }
 
 static void initialize(struct core *core)
 {
     x87_initialize(core->x87);
-    update_fp_status_x86_64(core->env);
     core->x87_kept = false;
 }
 
@@ -176,7 +172,7 @@ void __wrap_helper_fldcw_x86_64(struct lib_state *env, uint32_t value)
 {
     struct core *core = simd_core(env);
     if (core)
-        set_control(core, value);
+        set_control(core->x87, value);
     else
         __real_helper_fldcw_x86_64(env, value);
 }
@@ -273,5 +269,5 @@ void x87_after_fxrstor(struct core *core, uint64_t address, uintptr_t host_pc)
     x->cs = core->x87_wide ? 0 : (uint16_t)(ip >> 32);
     x->ds = core->x87_wide ? 0 : (uint16_t)(dp >> 32);
     core->x87_kept = false;
-    set_control(core, x->control);
+    set_control(x, x->control);
 }

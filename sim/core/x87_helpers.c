@@ -157,6 +157,15 @@ PLAIN(fscale, x87_scale(x))
 PLAIN(fxtract, x87_extract(x))
 PLAIN(fprem, x87_remainder(x, false))
 PLAIN(fprem1, x87_remainder(x, true))
+/* These push and pop by themselves. */
+PLAIN(f2xm1, x87_power(x))
+PLAIN(fyl2x, x87_of_two(x, X87_LOGARITHM))
+PLAIN(fyl2xp1, x87_of_two(x, X87_LOGARITHM_PLUS_ONE))
+PLAIN(fpatan, x87_of_two(x, X87_ARCTANGENT))
+PLAIN(fsin, x87_sine(x, false))
+PLAIN(fcos, x87_sine(x, true))
+PLAIN(fsincos, x87_sine_cosine(x))
+PLAIN(fptan, x87_tangent(x))
 
 static struct float80 read_extended(struct lib_state *env, uint64_t address, uintptr_t host_pc)
 {

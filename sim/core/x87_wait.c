@@ -18,6 +18,7 @@ enum {
     ESCAPE_LAST = 0xdf,
     FWAIT = 0x9b,
     REX_W = 8,
+    ALL_ONES = 0xffff,
 };
 
 bool x87_prove_layout(struct core *core)
@@ -92,14 +93,21 @@ static uint16_t word_of_escape(unsigned first, unsigned modrm)
     return (uint16_t)(opcode | X87_WAITS | X87_RECORDS);
 }
 
-static bool uses_mmx(const cs_insn *insn)
+static bool is_mmx(const cs_x86_op *operand)
+{
+    return operand->type == X86_OP_REG && operand->reg >= X86_REG_MM0 && operand->reg <= X86_REG_MM7;
+}
+
+/* The first operand is the one that is written; of MASKMOVQ that is memory, which it does not name. */
+static uint16_t word_of_mmx(const cs_insn *insn)
 {
     const cs_x86 *x86 = &insn->detail->x86;
+    if (x86->op_count && is_mmx(&x86->operands[0]) && insn->id != X86_INS_MASKMOVQ)
+        return (uint16_t)(X87_WAITS | X87_MMX_WRITES | (unsigned)(x86->operands[0].reg - X86_REG_MM0));
     for (int i = 0; i < x86->op_count; i++)
-        if (x86->operands[i].type == X86_OP_REG && x86->operands[i].reg >= X86_REG_MM0 &&
-            x86->operands[i].reg <= X86_REG_MM7)
-            return true;
-    return insn->id == X86_INS_EMMS;
+        if (is_mmx(&x86->operands[i]))
+            return X87_WAITS;
+    return insn->id == X86_INS_EMMS ? X87_WAITS : 0;
 }
 
 /* The escape's two bytes: behind prefixes. */
@@ -123,7 +131,7 @@ uint16_t x87_word(const cs_insn *insn, const uint8_t *bytes, uint32_t hflags)
         const uint8_t *at = escape_of(insn, bytes);
         return at ? word_of_escape(at[0], at[1]) : 0;
     }
-    return opcode[0] == 0x0f && uses_mmx(insn) ? X87_WAITS : 0;
+    return opcode[0] == 0x0f ? word_of_mmx(insn) : 0;
 }
 
 /* Of an extension that the library's processor lacks: it stands for what comes before an x87 instruction. */
@@ -167,6 +175,8 @@ void __wrap_helper_vmload_x86_64(struct lib_state *env, int word)
     core->x87_pushing = false;
     if (word & X87_RECORDS)
         x->opcode = word & X87_OPCODE;
+    else if (word & X87_MMX_WRITES) /* SDM volume 1, "The MMX State and the x87 FPU State": bits 79:64 */
+        x->r[word & 7].sign_exponent = ALL_ONES;
     if (word & X87_KEEPS) {
         keep_pointers(core);
         core->x87_wide = word & X87_WIDE;

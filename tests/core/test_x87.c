@@ -157,6 +157,31 @@ static void conditional(void **state)
     assert_int_equal(h->state.rflags & RFLAGS_ARITHMETIC, 0);
 }
 
+/* Instructions that push and pop by themselves: FPTAN, FPATAN; FYL2X of 0, unmasked. */
+static void functions(void **state)
+{
+    struct harness *h = *state;
+    RUN(h, 0x37f, CR0_NE, FNINIT, FLD1, 0xd9, 0xf2, FNSTSW_AX, 0x89, 0xc3, 0xd9, 0xf3, FNSTSW_AX, HLT);
+    assert_int_equal(h->state.gpr[GPR_RBX] & 0x38ff, 6 << 11 | 0x20);
+    assert_int_equal(h->state.gpr[GPR_RAX] & 0x38ff, 7 << 11 | 0x20);
+    RUN(h, UNMASK_ZE, CR0_NE, FNINIT, FLDCW, FLD1, FLDZ, 0xd9, 0xf1, FNSTSW_AX, HLT);
+    assert_int_equal(h->state.gpr[GPR_RAX] & 0xffff, 0x8000 | 6 << 11 | 0x84);
+}
+
+/* SDM volume 1, "The MMX State and the x87 FPU State": bits 79:64 of what is written are ones, TOP is 0. */
+static void mmx_writes(void **state)
+{
+    struct harness *h = *state;
+    /* movd mm3, eax; movd ecx, mm4; fxsave [4000h] */
+    RUN(h, 0x37f, CR0_NE, FNINIT, FLD1, 0x0f, 0x6e, 0xd8, 0x0f, 0x7e, 0xe1, 0x0f, 0xae, 0x05, 0, 0x40, 0, 0,
+        HLT);
+    assert_int_equal(word(h, 0x4000 + 32 + 3 * 16 + 8, 2), 0xffff);
+    assert_int_equal(word(h, 0x4000 + 32 + 4 * 16 + 8, 2), 0);
+    assert_int_equal(word(h, 0x4000 + 32 + 7 * 16 + 8, 2), 0x3fff);
+    assert_int_equal(word(h, 0x4000 + 2, 2), 0);
+    assert_int_equal(word(h, 0x4000 + 4, 1), 0xff);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, harness_open, harness_close)
@@ -168,6 +193,8 @@ int main(void)
         T(real_address_mode),
         T(decimal),
         T(conditional),
+        T(functions),
+        T(mmx_writes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,4 +97,11 @@ bool x87_scale(struct x87_registers *x);
 bool x87_extract(struct x87_registers *x);
 bool x87_remainder(struct x87_registers *x, bool nearest);
 
+bool x87_power(struct x87_registers *x); /* F2XM1 */
+enum x87_function { X87_ARCTANGENT, X87_LOGARITHM, X87_LOGARITHM_PLUS_ONE };
+bool x87_of_two(struct x87_registers *x, enum x87_function function);
+bool x87_sine(struct x87_registers *x, bool cosine);
+bool x87_sine_cosine(struct x87_registers *x);
+bool x87_tangent(struct x87_registers *x);
+
 #endif
