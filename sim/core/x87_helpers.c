@@ -60,7 +60,12 @@ static bool set_operand(struct core *core, struct x87_operand operand)
 WITH(flds_FT0, uint32_t, value, set_operand(core, x87_operand_real(value, 32)))
 WITH(fldl_FT0, uint64_t, value, set_operand(core, x87_operand_real(value, 64)))
 WITH(fildl_FT0, int32_t, value, set_operand(core, x87_operand_integer(value)))
-WITH(fmov_FT0_STN, int, i, set_operand(core, x87_operand_register(x, (unsigned)i)))
+static bool take_operand(struct core *core, unsigned i)
+{
+    x87_take_operand(core->x87, i, &core->x87_operand);
+    return true;
+}
+WITH(fmov_FT0_STN, int, i, take_operand(core, (unsigned)i))
 PLAIN(fldz_FT0, set_operand(core, x87_operand_integer(0)))
 
 WITH(flds_ST0, uint32_t, value, x87_load_real(x, value, 32))
@@ -105,7 +110,8 @@ STORING(fisttll_ST0, int64_t, int64_t, x87_store_integer(x, 64, true, &value))
 
 static bool on_register(struct x87_registers *x, enum x87_operation operation, int i)
 {
-    const struct x87_operand top = x87_operand_register(x, 0);
+    struct x87_operand top;
+    x87_take_operand(x, 0, &top);
     return x87_arithmetic(x, operation, (unsigned)i, &top);
 }
 #define ARITHMETIC(name, operation)                                                                          \

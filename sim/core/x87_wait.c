@@ -171,7 +171,8 @@ void __wrap_helper_vmload_x86_64(struct lib_state *env, int word)
     struct x87_registers *x = core->x87;
     if (word & X87_WAITS && x->status & X87_ES)
         x87_raise_pending(core, host_pc);
-    x87_settle_pointers(core);
+    if (core->x87_kept)
+        x87_settle_pointers(core);
     core->x87_pushing = false;
     if (word & X87_RECORDS)
         x->opcode = word & X87_OPCODE;
@@ -208,6 +209,21 @@ void x87_raise_pending(struct core *core, uintptr_t host_pc)
     leave(core, CORE_TRAP_X87_EXTERNAL, host_pc);
 }
 
+/* By the block's record: the bytes may be others meanwhile. 0: it is not there. */
+static uint8_t length_in_block(const struct core *core)
+{
+    const struct cpu_state *s = core->config.state;
+    const struct core_block *block = &core->blocks[*core->current_block];
+    const uint64_t linear = cpu_64bit_mode(s) ? s->rip : (uint32_t)(s->rip + s->seg[SEG_CS].base);
+    if (block->substituted)
+        return 0;
+    for (unsigned i = 0; i < block->instructions; i++)
+        if (block->pc + block->offset[i] == linear)
+            return (uint8_t)((i + 1u < block->instructions ? block->offset[i + 1] : block->size) -
+                             block->offset[i]);
+    return 0;
+}
+
 /* The opcode is kept already; the pointers the library would have written behind what was left out. */
 static bool compares_to_flags(unsigned opcode)
 {
@@ -221,21 +237,23 @@ bool x87_on_end(struct core *core)
     struct x87_registers *x = core->x87;
     struct step_access accesses[STEP_ACCESSES];
     const cs_insn *insn = step_look_again(core);
-    if (!insn) {
+    uint8_t length = length_in_block(core);
+    if (!length && insn)
+        length = (uint8_t)insn->size;
+    if (!length) {
         core->error = "the instruction that an x87 exception ended cannot be read again";
         return false;
     }
     x->ip = s->rip;
     x->cs = s->seg[SEG_CS].selector;
-    if (step_accesses(s, insn, accesses)) {
+    if (insn && step_accesses(s, insn, accesses)) {
         x->dp = accesses[0].offset;
         x->ds = s->seg[accesses[0].segment].selector;
     }
     /* SDM volume 2, "FCOMI/FCOMIP/FUCOMI/FUCOMIP": whatever the comparison comes to */
     if (compares_to_flags(x->opcode))
         s->rflags &= ~(uint64_t)(RFLAGS_OF | RFLAGS_SF | RFLAGS_AF);
-    const struct insn ended = {
-        .id = INSN_X87, .length = (uint8_t)insn->size, .mode_bits = (uint8_t)cpu_code_bits(s)};
+    const struct insn ended = {.id = INSN_X87, .length = length, .mode_bits = (uint8_t)cpu_code_bits(s)};
     return core->config.client->instruction(core->config.client->opaque, &ended);
 }
 

@@ -63,7 +63,8 @@ void x87_pop(struct x87_registers *x)
 void x87_put(struct x87_registers *x, unsigned i, struct float80 value)
 {
     const unsigned r = (x->top + i) % X87_REGISTERS;
-    x->r[r] = value;
+    x->r[r].significand = value.significand;
+    x->r[r].sign_exponent = value.sign_exponent;
     x->empty[r] = 0;
 }
 
@@ -81,6 +82,15 @@ bool x87_room(struct x87_registers *x)
 struct x87_operand x87_operand_register(const struct x87_registers *x, unsigned i)
 {
     return (struct x87_operand){.value = x87_get(x, i), .empty = x87_empty(x, i)};
+}
+
+void x87_take_operand(const struct x87_registers *x, unsigned i, struct x87_operand *to)
+{
+    const struct float80 value = x87_get(x, i);
+    to->value.significand = value.significand;
+    to->value.sign_exponent = value.sign_exponent;
+    to->empty = x87_empty(x, i);
+    to->denormal = false;
 }
 
 struct x87_operand x87_operand_real(uint64_t value, unsigned bits)
@@ -247,7 +257,7 @@ static inline bool quick_arithmetic(struct x87_registers *x, enum x87_operation 
 {
     enum { CONTROL_USUAL = 3 << PRECISION_SHIFT, CONTROL_LOOKED_AT = 0xf << PRECISION_SHIFT, SIGN = 0x8000 };
     const unsigned r = (x->top + i) % X87_REGISTERS;
-    struct float80 a = x->r[r], b = operand->value;
+    struct float80 a = x87_get(x, i), b = {operand->value.significand, operand->value.sign_exponent};
     struct float80_quick result = {.inexact = false};
     if (operation > X87_SUBTRACT_REVERSED || (x->control & CONTROL_LOOKED_AT) != CONTROL_USUAL ||
         x->empty[r] || operand->empty || operand->denormal || !float80_normal(a) || !float80_normal(b))
@@ -259,7 +269,8 @@ static inline bool quick_arithmetic(struct x87_registers *x, enum x87_operation 
     if (!(operation == X87_MULTIPLY ? float80_quick_multiply(a, b, &result)
                                     : float80_quick_add(a, b, &result)))
         return false;
-    x->r[r] = result.value;
+    x->r[r].significand = result.value.significand;
+    x->r[r].sign_exponent = result.value.sign_exponent;
     x->status &= (uint16_t)~X87_C1;
     if (result.inexact) {
         x->status |= (uint16_t)(X87_PE | (result.up ? X87_C1 : 0));

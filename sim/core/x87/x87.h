@@ -48,6 +48,7 @@ void x87_initialize(struct x87_registers *x); /* FNINIT */
 void x87_pop(struct x87_registers *x);
 
 struct x87_operand x87_operand_register(const struct x87_registers *x, unsigned i);
+void x87_take_operand(const struct x87_registers *x, unsigned i, struct x87_operand *to); /* the same */
 struct x87_operand x87_operand_real(uint64_t value, unsigned bits);
 struct x87_operand x87_operand_integer(int64_t value);
 

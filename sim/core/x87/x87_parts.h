@@ -13,9 +13,11 @@ bool x87_room(struct x87_registers *x); /* for one more */
 void x87_put(struct x87_registers *x, unsigned i, struct float80 value);
 void x87_push(struct x87_registers *x, struct float80 value);
 
+/* Field by field: a copy in one piece would have to wait for the two stores that made it. */
 static inline struct float80 x87_get(const struct x87_registers *x, unsigned i)
 {
-    return x->r[(x->top + i) % X87_REGISTERS];
+    const struct float80 *r = &x->r[(x->top + i) % X87_REGISTERS];
+    return (struct float80){r->significand, r->sign_exponent};
 }
 static inline bool x87_empty(const struct x87_registers *x, unsigned i)
 {
