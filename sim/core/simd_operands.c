@@ -78,9 +78,11 @@ static inline void look_at_operands(struct lib_float_status *status, const void 
     if (status->flags & LIB_DENORMAL || status->flush_inputs_to_zero)
         return;
     bool any = false, raises = false;
-    for (unsigned i = 0; i < count; i++)
-        any |= is_denormal(element(from, bits, i), bits) |
-               (shape != SOURCE && shape != ROOT && is_denormal(element(to, bits, i), bits));
+    for (unsigned i = 0; i < count; i++) {
+        any |= is_denormal(element(from, bits, i), bits);
+        if (shape != SOURCE && shape != ROOT)
+            any |= is_denormal(element(to, bits, i), bits);
+    }
     if (!any)
         return;
     for (unsigned i = 0; i < count; i++)

@@ -102,7 +102,7 @@ static void store_environment(struct core *core, uint64_t address, bool wide, ui
     uint32_t word[WORDS];
     x87_settle_pointers(core);
     environment(core, wide, word);
-    for (unsigned i = 0; i < WORDS; i++) {
+    for (uint64_t i = 0; i < WORDS; i++) {
         if (wide)
             cpu_stl_data_ra_x86_64(core->env, address + 4 * i, word[i], host_pc);
         else
@@ -134,7 +134,7 @@ static void load_environment(struct core *core, uint64_t address, bool wide, uin
 {
     struct x87_registers *x = core->x87;
     uint32_t word[WORDS];
-    for (unsigned i = 0; i < WORDS; i++)
+    for (uint64_t i = 0; i < WORDS; i++)
         word[i] = wide ? cpu_ldl_data_ra_x86_64(core->env, address + 4 * i, host_pc)
                        : cpu_lduw_data_ra_x86_64(core->env, address + 2 * i, host_pc);
     for (unsigned r = 0; r < X87_REGISTERS; r++)

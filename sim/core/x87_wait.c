@@ -107,7 +107,8 @@ static uint16_t word_of_mmx(const cs_insn *insn)
     for (int i = 0; i < x86->op_count; i++)
         if (is_mmx(&x86->operands[i]))
             return X87_WAITS;
-    return insn->id == X86_INS_EMMS ? X87_WAITS : 0;
+    /* CVTPI2PS turns to MMX state with an operand in memory too */
+    return insn->id == X86_INS_EMMS || insn->id == X86_INS_CVTPI2PS ? X87_WAITS : 0;
 }
 
 /* The escape's two bytes: behind prefixes. */

@@ -111,7 +111,7 @@ static void to_image(const struct x87_registers *x, struct image *to)
     memcpy(to->bytes, &x->control, 2);
     memcpy(to->bytes + FSW, &status, 2);
     memcpy(to->bytes + MXCSR, &mxcsr, 4);
-    for (unsigned i = 0; i < X87_REGISTERS; i++) {
+    for (size_t i = 0; i < X87_REGISTERS; i++) {
         to->bytes[FTW] |= (uint8_t)(!x->empty[i] << i);
         memcpy(to->bytes + ST + 16 * i, &x->r[(x->top + i) % 8], 10);
     }
@@ -381,7 +381,7 @@ static unsigned one_instruction(uint8_t *code)
     const uint16_t mask = defined_bits(first, modrm, &x);
     bool same = !((status[0] ^ status[1]) & mask) && image.bytes[FTW] == expected.bytes[FTW] &&
                 memcmp(ours, theirs, sizeof ours) == 0;
-    for (unsigned i = 0; i < X87_REGISTERS; i++)
+    for (size_t i = 0; i < X87_REGISTERS; i++)
         if (image.bytes[FTW] >> ((x.top + i) % 8) & 1)
             same &=
                 alike(image.bytes + ST + 16 * i, expected.bytes + ST + 16 * i, transcendental(first, modrm));

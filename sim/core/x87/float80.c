@@ -376,14 +376,15 @@ struct float80 float80_divide(struct float80_context *c, struct float80 a, struc
         return result;
     if ((ka == CLASS_INFINITY && kb == CLASS_INFINITY) || (ka == CLASS_ZERO && kb == CLASS_ZERO))
         return float80_invalid(c);
-    if (kb == CLASS_ZERO && ka != CLASS_INFINITY)
+    const struct float80_number divisor = float80_unpack(b);
+    if (!divisor.significand && ka != CLASS_INFINITY)
         return float80_zero_divide(c, sign);
     float80_note_denormal(c, denormal || denormal_pair(a, b));
     if (ka == CLASS_INFINITY)
         return float80_pack(sign, EXPONENT_MAX, INTEGER_BIT);
     if (ka == CLASS_ZERO || kb == CLASS_INFINITY)
         return float80_pack(sign, 0, 0);
-    return divide_numbers(c, float80_unpack(a), float80_unpack(b));
+    return divide_numbers(c, float80_unpack(a), divisor);
 }
 
 struct float80 float80_square_root(struct float80_context *c, struct float80 a)

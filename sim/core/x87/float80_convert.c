@@ -126,8 +126,8 @@ struct float80 float80_round(struct float80_context *c, struct float80 a)
         return a;
     float80_note_denormal(c, k == CLASS_DENORMAL);
     const struct float80_number n = float80_unpack(a);
-    uint64_t value;
-    bool inexact;
+    uint64_t value = 0;
+    bool inexact = false;
     if (c->discard || n.exponent >= BIAS + 63)
         return a;
     whole(c, n, false, &value, &inexact);
