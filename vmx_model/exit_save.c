@@ -5,6 +5,7 @@
 
 #define DEBUG_EXCEPTION_BD (1u << 13)
 #define BASIC_REASON 0xffffu
+#define DEBUGCTL_BTF (1ull << 1)
 
 /* Same section and "Saving RIP, RSP, RFLAGS, and SSP": saved whenever the processor can load them at VM
  * entry (IA32_BNDCFGS: or clear it at VM exit), whatever the control says. */
@@ -149,6 +150,18 @@ static bool keeps_pending_debug_exceptions(const struct cpu_state *s, const stru
     return (s->interruptibility_state & BLOCKING_BY_MOV_SS) != 0;
 }
 
+/* The single-step trap of MOV SS or POP SS waits for the shadow's end. Nothing holds it meanwhile, as
+ * RFLAGS.TF makes it anew; the field shows it, for VM entry ("Checks on Guest Non-Register State") wants it
+ * there. */
+static uint64_t saved_pending_debug_exceptions(const struct cpu_state *s, const struct vm_exit *exit)
+{
+    if (!keeps_pending_debug_exceptions(s, exit))
+        return 0;
+    const bool stepped = (s->interruptibility_state & BLOCKING_BY_MOV_SS) && (s->rflags & RFLAGS_TF) &&
+                         !(s->msr.debugctl & DEBUGCTL_BTF);
+    return s->pending_debug_exceptions | (stepped ? PENDING_DEBUG_BS : 0);
+}
+
 /* SDM "Saving Non-Register State". */
 static void save_non_register_state(struct vmx *vmx, const struct vm_exit *exit)
 {
@@ -161,8 +174,7 @@ static void save_non_register_state(struct vmx *vmx, const struct vm_exit *exit)
         blocking |= s->interruptibility_state & BLOCKING_BY_NMI;
     v->guest_interruptibility_state = blocking;
     v->guest_activity_state = s->activity_state;
-    v->guest_pending_debug_exceptions =
-        keeps_pending_debug_exceptions(s, exit) ? s->pending_debug_exceptions : 0;
+    v->guest_pending_debug_exceptions = saved_pending_debug_exceptions(s, exit);
     if ((v->primary_vm_exit_controls & EXIT_SAVE_PREEMPTION_TIMER_VALUE) && vmx->preemption_timer_on)
         v->vmx_preemption_timer_value = vmx_preemption_timer_left(vmx);
     if (vmcs_ept_enabled(v) && transition_pae_paging(s)) {

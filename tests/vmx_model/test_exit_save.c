@@ -306,6 +306,31 @@ static void pending_debug_exceptions(void **state)
     assert_int_equal(saved_pending(EXIT_REASON_EXCEPTION_OR_NMI, 0x80000306, 0), 0); /* #UD */
 }
 
+/* In MOV SS's shadow a single-step trap is pending by RFLAGS.TF, unless IA32_DEBUGCTL.BTF has only branches
+ * stepped; without it the entry check of BS would refuse what an exit saved. */
+static void single_step_held_by_mov_ss(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t rflags, debugctl;
+        uint32_t blocking;
+        uint64_t expected;
+    } rows[] = {{RFLAGS_TF, 0, BLOCKING_BY_MOV_SS, 0x4000},
+                {0, 0, BLOCKING_BY_MOV_SS, 0},
+                {RFLAGS_TF, 2, BLOCKING_BY_MOV_SS, 0},
+                {RFLAGS_TF, 0, 0, 0}};
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        bench_setup(&b, fixture_long);
+        bench_enter(&b);
+        b.state.rflags |= rows[i].rflags;
+        b.state.msr.debugctl = rows[i].debugctl;
+        b.state.interruptibility_state = rows[i].blocking;
+        bench_exit(&b, &cpuid_exit);
+        assert_int_equal(b.vmx.vmcs.guest_pending_debug_exceptions, rows[i].expected);
+        bench_end(&b);
+    }
+}
+
 /* PDPTE fields: with EPT, for a guest that uses PAE paging. */
 static void pdptes(void **state)
 {
@@ -376,6 +401,7 @@ int main(void)
         cmocka_unit_test(resume_flag),
         cmocka_unit_test(interruptibility_and_activity),
         cmocka_unit_test(pending_debug_exceptions),
+        cmocka_unit_test(single_step_held_by_mov_ss),
         cmocka_unit_test(pdptes),
         cmocka_unit_test(no_error_code_in_real_mode),
         cmocka_unit_test(msr_store_list),
