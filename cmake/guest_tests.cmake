@@ -1,6 +1,8 @@
 # Guest tests: each tests/guests/NAME.c (with NAME.S beside it, if there is one) is an image that vtsim runs twice; lines
 # "expect: ..." in it say what must come of it (tests/guests/run.sh). NAME.expect does the same for an example of that name.
 # tests/digests has the digest of each one's statistics.
+# With "guest-bits: 32" in it, it is a 32-bit program that uses the conformance suite's lab.h.
+set(VTSIM_LAB ${PROJECT_SOURCE_DIR}/tests/core/conformance/common)
 set(VTSIM_GUEST_SHARED tests/guests/common/trap.c tests/guests/common/trap.S ${VTSIM_GUEST_VMX})
 
 # The compiler that made the image: another one makes another image, whose digest is not recorded.
@@ -18,8 +20,15 @@ foreach(source ${VTSIM_GUEST_TESTS})
   if(EXISTS ${PROJECT_SOURCE_DIR}/tests/guests/${name}.S)
     list(APPEND sources tests/guests/${name}.S)
   endif()
-  vtsim_guest(guest.${name} OUTPUT tests/guests SOURCES ${sources})
-  target_include_directories(guest.${name} PRIVATE tests/guests/common)
+  file(STRINGS ${source} bits REGEX "guest-bits: 32")
+  if(bits)
+    vtsim_guest(guest.${name} BITS32 OUTPUT tests/guests SOURCES ${source} ${VTSIM_LAB}/lab.c ${VTSIM_LAB}/print.c
+                ${VTSIM_LAB}/lab32.S)
+    target_include_directories(guest.${name} PRIVATE ${VTSIM_LAB})
+  else()
+    vtsim_guest(guest.${name} OUTPUT tests/guests SOURCES ${sources})
+    target_include_directories(guest.${name} PRIVATE tests/guests/common)
+  endif()
   set_target_properties(guest.${name} PROPERTIES OUTPUT_NAME ${name})
   vtsim_guest_test(guest.${name} $<TARGET_FILE:guest.${name}> ${source} programs)
 endforeach()
@@ -45,7 +54,6 @@ add_test(NAME guest.published_figures COMMAND bench_profiles)
 set_tests_properties(guest.published_figures PROPERTIES TIMEOUT 120 LABELS guest)
 
 # The core conformance suite: tests/core/conformance/ROOM/ITEM.c (with ITEM.S beside it).
-set(VTSIM_LAB ${PROJECT_SOURCE_DIR}/tests/core/conformance/common)
 file(GLOB VTSIM_CONFORMANCE_ITEMS CONFIGURE_DEPENDS tests/core/conformance/*/*.c)
 list(FILTER VTSIM_CONFORMANCE_ITEMS EXCLUDE REGEX "conformance/common/")
 foreach(source ${VTSIM_CONFORMANCE_ITEMS})

@@ -56,6 +56,8 @@ static const struct row rows[] = {
     ROW("\x0f\x01\xe8", ALL, SERIALIZE),
     ROW("\xf3\x0f\xc7\xf8", ALL, RDPID),
     ROW("\x0f\xae\x3f", ALL, CLFLUSH),
+    ROW("\xf2\x0f\x79\xc0", ALL, RESERVED), /* AMD's INSERTQ, not VMWRITE */
+    ROW("\xf3\x0f\x2b\x07", ALL, RESERVED),
     ROW("\x66\x0f\xae\x3f", ALL, CLFLUSHOPT),
     ROW("\x66\x0f\xae\x37", ALL, CLWB),
     ROW("\xf3\x0f\xae\xf0", ALL, UMONITOR),
@@ -350,7 +352,6 @@ static void test_not_recognised(void **unused)
         ROW("\xf2\x0f\xc7\xf8", ALL, UNKNOWN),
         ROW("\x0f\x38\x80\x07", ALL, UNKNOWN),     /* INVEPT without 66 */
         ROW("\x66\x0f\x38\x80\xc7", ALL, UNKNOWN), /* INVEPT with a register */
-        ROW("\x66\x0f\x78\xc0", ALL, UNKNOWN),
     };
 
     (void)unused;
@@ -362,6 +363,11 @@ static void test_not_recognised(void **unused)
             decode(none[i].bytes, none[i].size, mode_bits[mode], &insn);
             assert_int_equal(insn.id, INSN_UNKNOWN);
         }
+    for (int mode = 0; mode < 3; mode++) { /* AMD's EXTRQ, not VMREAD */
+        struct insn insn;
+        decode("\x66\x0f\x78\xc0\x01\x01", 6, mode_bits[mode], &insn);
+        assert_int_equal(insn.id, INSN_RESERVED);
+    }
 }
 
 /* SDM volume 2, "Instruction Format": at most 15 bytes. */
