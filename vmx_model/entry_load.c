@@ -118,6 +118,7 @@ void vmx_load_guest_state(struct vmx *vmx)
     s->rip = v->guest_rip;
     s->rflags = v->guest_rflags;
     load_non_register_state(vmx);
+    vmx->monitoring = false; /* SDM "Clearing Address-Range Monitoring" of VM entries */
 }
 
 bool vmx_guest_pdptes(struct vmx *vmx, uint64_t pdpte[4])

@@ -108,6 +108,7 @@ static void load_non_register_state(struct vmx *vmx)
     s->activity_state = ACTIVITY_ACTIVE;
     s->interruptibility_state &= ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
     s->pending_debug_exceptions = 0;
+    vmx->monitoring = false; /* SDM "Clearing Address-Range Monitoring" of VM exits */
     if (!vmcs_vpid_enabled(&vmx->vmcs))
         mmu_flush_vpid(vmx->mmu, 0, false, FLUSH_VM_EXIT);
 }

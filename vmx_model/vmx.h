@@ -92,6 +92,7 @@ struct vmx {
     bool on;       /* in VMX operation */
     bool non_root; /* in VMX non-root operation */
     bool aborted;  /* VMX abort: shutdown until reset */
+    bool monitoring; /* MONITOR has armed address-range monitoring, which nothing has ended since */
     uint64_t vmxon_pointer;
     uint64_t current_vmcs; /* physical address or VMX_NO_VMCS */
     bool current_vmcs_is_shadow; /* its shadow-VMCS indicator, as VMPTRLD found it */

@@ -121,6 +121,7 @@ static void record_delivery(struct cpu *cpu, const struct cpu_event *event)
                                                  .a = event->error_code,
                                                  .cost = cost,
                                                  .cycles = cpu->account.now});
+    cpu->vmx.monitoring = false; /* SDM volume 2, "MWAIT": interrupts and exceptions end it */
     vmx_note_operation(&cpu->vmx);
 }
 

@@ -107,6 +107,33 @@ static void test_wbnoinvd(void **unused)
     }
 }
 
+/* SDM "Basic VM-Exit Information", MWAIT: 1 if address-range monitoring is armed. VM entries and VM exits
+ * clear it, and so does what MWAIT would not wait after. */
+static void test_mwait_tells_of_monitoring(void **unused)
+{
+    struct fixture *f = guest(0, PRIMARY_MWAIT_EXITING, 0);
+    struct cpu_outcome outcome = EXECUTE(f, 0x0f, 0x01, 0xc9);
+
+    (void)unused;
+    expect_exit(outcome, 36);
+    assert_int_equal(outcome.exit.qualification, 0);
+    f->cpu.state.gpr[GPR_RCX] = 0;
+    f->cpu.state.gpr[GPR_RAX] = 0x2000;
+    expect_done(EXECUTE(f, 0x0f, 0x01, 0xc8)); /* MONITOR */
+    outcome = EXECUTE(f, 0x0f, 0x01, 0xc9);
+    expect_exit(outcome, 36);
+    assert_int_equal(outcome.exit.qualification, 1);
+    f->cpu.vmx.vmcs.primary_proc_based_controls &= ~PRIMARY_MWAIT_EXITING;
+    expect_done(EXECUTE(f, 0x0f, 0x01, 0xc9));
+    f->cpu.vmx.vmcs.primary_proc_based_controls |= PRIMARY_MWAIT_EXITING;
+    outcome = EXECUTE(f, 0x0f, 0x01, 0xc9);
+    assert_int_equal(outcome.exit.qualification, 0);
+    expect_done(EXECUTE(f, 0x0f, 0x01, 0xc8));
+    f->cpu.state.gpr[GPR_RCX] = 1; /* an extension that is not there: #GP, nothing is armed anew */
+    expect_fault(EXECUTE(f, 0x0f, 0x01, 0xc8), VECTOR_GP);
+    fixture_free(f);
+}
+
 /* UMWAIT and TPAUSE: #UD without their control; with it they exit by "RDTSC exiting" alone. */
 static void test_user_wait(void **unused)
 {
@@ -171,6 +198,7 @@ int main(void)
         cmocka_unit_test(test_masks_and_shadows),
         cmocka_unit_test(test_fixed_bits_in_root_operation),
         cmocka_unit_test(test_wbnoinvd),
+        cmocka_unit_test(test_mwait_tells_of_monitoring),
         cmocka_unit_test(test_user_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

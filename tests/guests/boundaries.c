@@ -18,13 +18,14 @@ enum {
     VIRTUAL_NMIS = 1 << 5,
     PREEMPTION_TIMER = 1 << 6,
     HLT_EXITING = 1 << 7,
+    MWAIT_EXITING = 1 << 10,
     INTERRUPT_WINDOW = 1 << 2,
     NMI_WINDOW = 1 << 22,
     MONITOR_TRAP = 1 << 27,
     REASON_EXCEPTION = 0,
     REASON_INTERRUPT_WINDOW = 7,
     REASON_NMI_WINDOW = 8,
-    REASON_CR_ACCESS = 28,
+    EXIT_MWAIT = 36,
     REASON_MONITOR_TRAP = 37,
     TF = 1 << 8,
     IF = 1 << 9,
@@ -144,6 +145,18 @@ static void held_by_mov_ss(void)
     RUN_TO(REASON_EXCEPTION, CODE + 4);
     CHECK_EQUAL(vmread(EXIT_QUALIFICATION), PENDING_B0);
     STATE(0, 0);
+}
+
+/* MONITOR arms, the exit of MWAIT tells, and ends it. */
+static void monitoring(void)
+{
+    START(0, 0x31, 0xc9, 0x31, 0xd2, 0x0f, 0x01, 0xc8, 0x0f, 0x01, 0xc9);
+    vmwrite(PRIMARY_CONTROLS, primary | MWAIT_EXITING);
+    registers.rax = WATCHED;
+    RUN_TO(EXIT_MWAIT, CODE + 7);
+    CHECK_EQUAL(vmread(EXIT_QUALIFICATION), 1);
+    RUN_TO(EXIT_MWAIT, CODE + 7);
+    CHECK_EQUAL(vmread(EXIT_QUALIFICATION), 0);
 }
 
 /* The single-step trap of STI: its shadow is on. */
@@ -316,6 +329,7 @@ int main(void)
     primary = vmread(PRIMARY_CONTROLS);
     __asm__ volatile("mov %0, %%dr0" ::"r"(WATCHED));
     held_by_mov_ss();
+    monitoring();
     trap_after_sti();
     windows();
     traps();

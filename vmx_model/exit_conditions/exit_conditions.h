@@ -19,7 +19,7 @@ typedef bool exit_condition(struct vmx *vmx, const struct insn *insn, struct vm_
 exit_condition vmx_exit_mov_to_cr, vmx_exit_mov_from_cr, vmx_exit_clts, vmx_exit_lmsw;
 /* instructions.c */
 exit_condition vmx_exit_invlpg, vmx_exit_invpcid, vmx_exit_rdtscp, vmx_exit_mov_dr, vmx_exit_pause,
-    vmx_exit_xsaves, vmx_exit_user_wait, vmx_exit_wbinvd;
+    vmx_exit_xsaves, vmx_exit_user_wait, vmx_exit_wbinvd, vmx_exit_mwait;
 /* io.c */
 exit_condition vmx_exit_io;
 /* msr_bitmap.c */

@@ -70,7 +70,7 @@ static const struct instruction_exit table[INSN_COUNT] = {
     [INSN_HLT]     = ON_PRIMARY(HLT, HLT_EXITING),
     [INSN_RDPMC]   = ON_PRIMARY(RDPMC, RDPMC_EXITING),
     [INSN_RDTSC]   = ON_PRIMARY(RDTSC, RDTSC_EXITING),
-    [INSN_MWAIT]   = ON_PRIMARY(MWAIT, MWAIT_EXITING), /* qualification 0: no address-range monitoring is modelled */
+    [INSN_MWAIT]   = {EXITS(PRIMARY, MWAIT), .control = PRIMARY_MWAIT_EXITING, .condition = vmx_exit_mwait},
     [INSN_MONITOR] = ON_PRIMARY(MONITOR, MONITOR_EXITING),
     [INSN_PAUSE]   = ON_CONDITION(PAUSE, vmx_exit_pause),
     [INSN_WBINVD]  = {EXITS(SECONDARY, WBINVD), .control = SECONDARY_WBINVD_EXITING, .condition = vmx_exit_wbinvd},
@@ -116,6 +116,13 @@ bool vmx_exit_invlpg(struct vmx *vmx, const struct insn *insn, struct vm_exit *e
         return false;
     exit->qualification =
         vmx_exit_linear_address(vmx->state, insn->segment, seg_effective_address(vmx->state, insn));
+    return true;
+}
+
+bool vmx_exit_mwait(struct vmx *vmx, const struct insn *insn, struct vm_exit *exit)
+{
+    (void)insn;
+    exit->qualification = vmx->monitoring;
     return true;
 }
 

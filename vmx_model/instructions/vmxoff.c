@@ -10,7 +10,7 @@ struct cpu_outcome vmx_instruction_vmxoff(struct vmx *vmx, const struct insn *in
      * writes its data back, which is the harmless choice. */
     if (vmx->current_vmcs != VMX_NO_VMCS)
         vmcs_region_store(vmx->mem, vmx->current_vmcs, &vmx->vmcs);
-    vmx->on = false;
+    vmx->on = vmx->monitoring = false;
     vmx->vmxon_pointer = VMX_NO_VMCS;
     vmx->current_vmcs = VMX_NO_VMCS;
     return vmx_done_succeed(vmx);

@@ -34,7 +34,7 @@ struct cpu_outcome vmx_instruction_vmxon(struct vmx *vmx, const struct insn *ins
         return vmx_done_fail_invalid(vmx);
 
     vmx->on = true;
-    vmx->non_root = false;
+    vmx->non_root = vmx->monitoring = false;
     vmx->vmxon_pointer = address;
     vmx->current_vmcs = VMX_NO_VMCS;
     vmx_tell(vmx, VMX_WATCH_VMXON, address);

@@ -48,12 +48,19 @@ static struct cpu_outcome touch(struct cpu *cpu, const struct insn *insn, uint64
     return status == MMU_OK ? done() : mmu_fault_outcome(status, &fault);
 }
 
+static struct cpu_outcome arm(struct cpu *cpu, const struct insn *insn, unsigned gpr)
+{
+    const struct cpu_outcome outcome = touch(cpu, insn, operand_gpr(cpu, gpr, insn->address_bits));
+    cpu->vmx.monitoring |= outcome.kind == OUTCOME_DONE;
+    return outcome;
+}
+
 /* ECX holds extensions, of which there are none. The address is checked as a load of a byte. */
 struct cpu_outcome execute_monitor(struct cpu *cpu, const struct insn *insn)
 {
     if (cpu->state.gpr[GPR_RCX] & (insn->mode_bits == 64 ? UINT64_MAX : UINT32_MAX))
         return general_protection();
-    return touch(cpu, insn, operand_gpr(cpu, GPR_RAX, insn->address_bits));
+    return arm(cpu, insn, GPR_RAX);
 }
 
 /* CLFLUSH, CLFLUSHOPT and CLWB: checked as a load of a byte. No cache is modelled: memory holds everything.
@@ -67,7 +74,11 @@ struct cpu_outcome execute_cache_line(struct cpu *cpu, const struct insn *insn)
  * watch on the monitored line and cannot lose a store by another processor. */
 struct cpu_outcome execute_mwait(struct cpu *cpu, const struct insn *insn)
 {
-    return (uint32_t)cpu->state.gpr[GPR_RCX] ? general_protection() : execute_pause(cpu, insn);
+    (void)insn;
+    if ((uint32_t)cpu->state.gpr[GPR_RCX])
+        return general_protection();
+    cpu->vmx.monitoring = false;
+    return done();
 }
 
 /* UMONITOR, UMWAIT, TPAUSE. SDM volume 3C, "Changes to Instruction Behavior in VMX Non-Root Operation": #UD
@@ -84,7 +95,7 @@ bool check_user_wait(struct cpu *cpu, const struct insn *insn, struct cpu_outcom
 
 struct cpu_outcome execute_umonitor(struct cpu *cpu, const struct insn *insn)
 {
-    return touch(cpu, insn, operand_gpr(cpu, insn->rm, insn->address_bits));
+    return arm(cpu, insn, insn->rm);
 }
 
 /* UMWAIT and TPAUSE may end for reasons of the implementation's own, as MWAIT may: they end at once. CF would
@@ -93,6 +104,7 @@ struct cpu_outcome execute_user_wait(struct cpu *cpu, const struct insn *insn)
 {
     if (operand_gpr(cpu, insn->rm, 32) & ~1ull)
         return general_protection();
+    cpu->vmx.monitoring = cpu->vmx.monitoring && insn->id == INSN_TPAUSE;
     cpu->state.rflags &= ~RFLAGS_ARITHMETIC;
     return done();
 }
