@@ -28,6 +28,9 @@ static unsigned alignment_of(const struct insn *insn, size_t size, unsigned *at)
     case INSN_SIDT:
         *at = 2;
         return (unsigned)size - 2;
+    case INSN_BNDMOV_TO: /* two bounds: SDM volume 2, "BNDMOV" */
+    case INSN_BNDMOV_FROM:
+        return (unsigned)size / 2;
     case INSN_CALL_FAR:
     case INSN_JMP_FAR:
         return (unsigned)size - 2; /* that of the offset */

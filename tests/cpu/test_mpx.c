@@ -146,6 +146,28 @@ static void breakpoints(void **unused)
     fixture_free(f);
 }
 
+/* SDM volume 2, "BNDMOV": #AC(0); each bound is a quadword here. Tables are not the operand. */
+static void alignment(void **unused)
+{
+    struct fixture *f = start(3);
+    struct cpu_state *s = &f->cpu.state;
+
+    (void)unused;
+    s->cr0 |= CR0_AM;
+    s->rflags |= RFLAGS_AC;
+    s->gpr[GPR_RAX] = 0x8008;
+    expect_done(BNDMOV_OUT(f));
+    s->gpr[GPR_RAX] = 0x8004;
+    expect_fault(BNDMOV_OUT(f), VECTOR_AC);
+    expect_fault(BNDMOV_IN(f), VECTOR_AC);
+    s->gpr[GPR_RAX] = 0x8001;
+    expect_done(BNDMK(f));
+    s->bndcfgu = 0x20000 | BNDCFG_ENABLE;
+    phys_write64(&f->mem, 0x20000, 0x30001);
+    expect_done(BNDSTX(f)); /* of a pointer at 8001H */
+    fixture_free(f);
+}
+
 static void the_msr(void **unused)
 {
     static const struct {
@@ -223,8 +245,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(enabled_by),   cmocka_unit_test(real_mode),   cmocka_unit_test(checks_and_status),
-        cmocka_unit_test(bound_tables), cmocka_unit_test(breakpoints), cmocka_unit_test(the_msr),
-        cmocka_unit_test(profiles),     cmocka_unit_test(after_init),
+        cmocka_unit_test(bound_tables), cmocka_unit_test(breakpoints), cmocka_unit_test(alignment),
+        cmocka_unit_test(the_msr),      cmocka_unit_test(profiles),    cmocka_unit_test(after_init),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

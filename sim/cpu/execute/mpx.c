@@ -121,82 +121,79 @@ static struct mmu_mode mode_of(const struct cpu *cpu)
                              .smap_ignored = (cpu->state.rflags & RFLAGS_AC) != 0};
 }
 
+static void unpack(const struct cpu *cpu, const uint8_t *memory, uint64_t *words, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        words[i] = 0;
+        memcpy(&words[i], memory + i * word_bytes(cpu), word_bytes(cpu));
+    }
+}
+
+static void pack(const struct cpu *cpu, const uint64_t *words, uint8_t *memory, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        memcpy(memory + i * word_bytes(cpu), &words[i], word_bytes(cpu));
+}
+
 static bool read_words(struct cpu *cpu, uint64_t linear, uint64_t *words, unsigned count,
                        struct cpu_outcome *outcome)
 {
-    const unsigned bytes = word_bytes(cpu);
+    const unsigned bytes = count * word_bytes(cpu);
     uint8_t memory[8 * ENTRY_WORDS];
     struct mmu_fault fault;
-    enum mmu_status status = mmu_read(&cpu->mmu, linear, memory, (size_t)bytes * count, mode_of(cpu), &fault);
+    enum mmu_status status = mmu_read(&cpu->mmu, linear, memory, bytes, mode_of(cpu), &fault);
 
     if (status != MMU_OK) {
         *outcome = mmu_fault_outcome(status, &fault);
         return false;
     }
-    watch_read(cpu, linear, (uint64_t)bytes * count);
-    for (unsigned i = 0; i < count; i++) {
-        words[i] = 0;
-        memcpy(&words[i], memory + bytes * i, bytes);
-    }
+    watch_read(cpu, linear, bytes);
+    unpack(cpu, memory, words, count);
     return true;
 }
 
 static bool write_words(struct cpu *cpu, uint64_t linear, const uint64_t *words, unsigned count,
                         struct cpu_outcome *outcome)
 {
-    const unsigned bytes = word_bytes(cpu);
+    const unsigned bytes = count * word_bytes(cpu);
     uint8_t memory[8 * ENTRY_WORDS];
     struct mmu_fault fault;
 
-    for (unsigned i = 0; i < count; i++)
-        memcpy(memory + bytes * i, &words[i], bytes);
-    enum mmu_status status =
-        mmu_write(&cpu->mmu, linear, memory, (size_t)bytes * count, mode_of(cpu), &fault);
+    pack(cpu, words, memory, count);
+    enum mmu_status status = mmu_write(&cpu->mmu, linear, memory, bytes, mode_of(cpu), &fault);
     if (status != MMU_OK) {
         *outcome = mmu_fault_outcome(status, &fault);
         return false;
     }
-    watch_write(cpu, linear, (uint64_t)bytes * count);
+    watch_write(cpu, linear, bytes);
     return true;
 }
 
-/* SDM volume 2, "BNDMOV": the exceptions of MOV; each bound is a word of its own. */
-static bool operand_address(const struct cpu *cpu, const struct insn *insn, enum mmu_access access,
-                            uint64_t *linear, struct cpu_outcome *outcome)
-{
-    const struct cpu_state *s = &cpu->state;
-    const unsigned bytes = word_bytes(cpu);
-
-    if (!seg_linear_address(s, (enum cpu_segment_index)insn->segment, seg_effective_address(s, insn),
-                            2 * bytes, access, linear, outcome))
-        return false;
-    *outcome = outcome_fault_code(VECTOR_AC, 0);
-    return !(cpu_cpl(s) == 3 && s->cr0 & CR0_AM && s->rflags & RFLAGS_AC && *linear % bytes);
-}
-
+/* SDM volume 2, "BNDMOV": the exceptions of MOV, for all of the operand before any of it changes. */
 struct cpu_outcome execute_bndmov(struct cpu *cpu, const struct insn *insn)
 {
     const bool load = insn->id == INSN_BNDMOV_TO;
+    const unsigned bytes = 2 * word_bytes(cpu);
+    uint8_t memory[8 * 2];
     struct cpu_outcome outcome;
-    uint64_t linear, words[2];
+    uint64_t words[2];
 
     if (!insn->is_memory) {
         const struct cpu_bounds from = cpu->state.bounds[load ? insn->rm : insn->reg];
         set_bounds(cpu, load ? insn->reg : insn->rm, from.lower, from.upper);
         return done();
     }
-    if (!operand_address(cpu, insn, load ? MMU_READ : MMU_WRITE, &linear, &outcome))
-        return outcome;
     if (load) {
-        if (!read_words(cpu, linear, words, 2, &outcome))
+        if (!mmu_read_operand(&cpu->mmu, &cpu->state, insn, memory, bytes, &outcome))
             return outcome;
+        unpack(cpu, memory, words, 2);
         set_bounds(cpu, insn->reg, words[0], words[1]);
         return done();
     }
-    const struct cpu_bounds *from = &cpu->state.bounds[insn->reg];
-    words[0] = from->lower;
-    words[1] = from->upper;
-    return write_words(cpu, linear, words, 2, &outcome) ? done() : outcome;
+    words[0] = cpu->state.bounds[insn->reg].lower;
+    words[1] = cpu->state.bounds[insn->reg].upper;
+    pack(cpu, words, memory, 2);
+    return mmu_write_operand(&cpu->mmu, &cpu->state, insn, memory, bytes, &outcome) ? done() : outcome;
 }
 
 /* The linear address that BNDLDX and BNDSTX translate: of base and displacement, in the operand's segment,
