@@ -39,6 +39,9 @@ LAB_CODE(made_in_a_loop,
          "mov $100, %ecx\n1:\tbndmk (%rcx), %bnd0\n\tbndmk (%rcx), %bnd3\n\tdec %ecx\n\tjnz 1b\n\tnop");
 LAB_CODE(bad_jump, "jmp *%rbx");
 LAB_CODE(bad_call, "call *%rbx");
+LAB_CODE(bnd_bad_jump, ".byte 0xf2\n\tjmp *%rbx");
+LAB_CODE(bnd_bad_call, ".byte 0xf2\n\tcall *%rbx");
+LAB_CODE(bnd_bad_return, "push %rbx\n\t.byte 0xf2\n\tret");
 LAB_CODE(bad_return, "push %rbx\n\tret");
 LAB_CODE(good_then_bad_jump, "call 1f\n1:\tjmp *%rbx");
 LAB_CODE(faulting_return, "mov %rbx, %rsp\n\tret");
@@ -113,14 +116,19 @@ static void faults(void)
         const uint8_t *code;
         unsigned vector;
         bool initialized;
-    } bad[] = {{"JMP", bad_jump, LAB_GP, false},
-               {"CALL", bad_call, LAB_GP, false},
-               {"RET", bad_return, LAB_GP, false},
-               {"CALL, then JMP", good_then_bad_jump, LAB_GP, true},
-               {"RET from an address that is not canonical", faulting_return, LAB_SS, false}};
+        unsigned pushed; /* bytes, before the branch that faults */
+    } bad[] = {{"JMP", bad_jump, LAB_GP, false, 0},
+               {"CALL", bad_call, LAB_GP, false, 0},
+               {"RET", bad_return, LAB_GP, false, 8},
+               {"BND JMP", bnd_bad_jump, LAB_GP, false, 0},
+               {"BND CALL", bnd_bad_call, LAB_GP, false, 0},
+               {"BND RET", bnd_bad_return, LAB_GP, false, 8},
+               {"CALL, then JMP", good_then_bad_jump, LAB_GP, true, 8},
+               {"RET from an address that is not canonical", faulting_return, LAB_SS, false, 0}};
     for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
         for (unsigned checked = 0; checked < 2; checked++) {
             struct lab_state s = lab_start(bad[i].code, 3);
+            const unsigned long sp = s.sp;
             s.bx = MIDDLE_OF_NOWHERE;
             __asm__ volatile("mov %0, %%dr7" ::"r"(checked ? CHECKED : 0x400ul));
             bounds_configure(BOUNDS_ENABLE, BOUNDS_ENABLE | BOUNDS_PRESERVE);
@@ -129,6 +137,8 @@ static void faults(void)
             LAB_EQUAL(s.vector, bad[i].vector, "%s to an address that is not canonical%s", bad[i].name,
                       checked ? ", breakpoints on" : "");
             bounds_all(!bad[i].initialized, bad[i].name);
+            if (bad[i].vector == LAB_GP)
+                LAB_EQUAL(s.sp, sp - bad[i].pushed, "%s: RSP", bad[i].name);
         }
     }
     __asm__ volatile("mov %0, %%dr7" ::"r"(0x400ul));
