@@ -81,6 +81,8 @@ struct core {
     struct x87_registers *x87;               /* in the library's state */
     struct x87_operand x87_operand;          /* of the instruction under way: x87_helpers.c */
     bool x87_pushing, x87_move_fails;        /* likewise */
+    bool x87_begun;                          /* since the last fault; what it found: */
+    uint16_t x87_status_before, x87_opcode_before;
     bool x87_wide;                           /* likewise: FXSAVE64 or FXRSTOR64 */
     bool x87_kept;                           /* x87_kept_ip and x87_kept_cs stand for the pointers */
     uint16_t x87_kept_cs;

@@ -120,8 +120,10 @@ static bool fill_failed(struct core *core)
 static bool dispatch(struct core *core, uint32_t number)
 {
     const struct core_block *block = &core->blocks[*core->current_block];
-    if (number == CORE_TRAP_MEMORY_FAULT)
+    if (number == CORE_TRAP_MEMORY_FAULT) {
+        x87_take_back(core);
         return fill_failed(core);
+    }
     if (number == CORE_TRAP_X87_END)
         return x87_on_end(core);
     if (number == CORE_TRAP_X87_EXTERNAL)

@@ -36,6 +36,8 @@ void core_call_helper(struct core *core, void *context, void (*helper)(void), in
 _Noreturn void x87_end(struct core *core, uintptr_t host_pc);
 /* What is pending becomes #MF, or is told outside. */
 void x87_raise_pending(struct core *core, uintptr_t host_pc);
+/* A memory access failed. If the instruction at RIP is one of the x87 unit, it has changed nothing. */
+void x87_take_back(struct core *core);
 /* trap.c's parts: the rest of what those two do, between blocks; false ends the run. */
 bool x87_on_end(struct core *core);
 bool x87_on_external(struct core *core);

@@ -175,9 +175,12 @@ void __wrap_helper_vmload_x86_64(struct lib_state *env, int word)
     if (core->x87_kept)
         x87_settle_pointers(core);
     core->x87_pushing = false;
-    if (word & X87_RECORDS)
+    if (word & X87_RECORDS) {
+        core->x87_begun = true;
+        core->x87_status_before = x->status;
+        core->x87_opcode_before = x->opcode;
         x->opcode = word & X87_OPCODE;
-    else if (word & X87_MMX_WRITES) /* SDM volume 1, "The MMX State and the x87 FPU State": bits 79:64 */
+    } else if (word & X87_MMX_WRITES) /* SDM volume 1, "The MMX State and the x87 FPU State": bits 79:64 */
         x->r[word & 7].sign_exponent = ALL_ONES;
     if (word & X87_KEEPS) {
         keep_pointers(core);
@@ -200,6 +203,20 @@ static _Noreturn void leave(struct core *core, int trap, uintptr_t host_pc)
 void x87_end(struct core *core, uintptr_t host_pc)
 {
     leave(core, CORE_TRAP_X87_END, host_pc);
+}
+
+void x87_take_back(struct core *core)
+{
+    if (!core->x87_begun)
+        return;
+    core->x87_begun = false;
+    const cs_insn *insn = cpu_canonical(core->config.state->rip, cpu_linear_bits(core->config.state))
+                              ? step_look_again(core)
+                              : NULL;
+    if (!insn || !(x87_word(insn, insn->bytes, 0) & X87_RECORDS))
+        return;
+    core->x87->status = core->x87_status_before;
+    core->x87->opcode = core->x87_opcode_before;
 }
 
 /* SDM volume 3A, "Control Registers", CR0.NE. */

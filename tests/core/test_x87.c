@@ -99,9 +99,11 @@ static void told_outside(void **state)
 static void real_address_mode(void **state)
 {
     struct harness *h = *state;
-    /* fninit; fld dword [0010h]; fnstenv [0040h]; db 66h, fnstenv [0080h]; hlt */
-    static const uint8_t code[] = {FNINIT, 0xd9, 0x06, 0x10, 0,    0xd9, 0x36, 0x40,
-                                   0,      0x66, 0xd9, 0x36, 0x80, 0,    HLT};
+    /* fninit; fld dword [0010h]; fnstenv [0040h]; db 66h, fnstenv [0080h]; fldenv [0040h]; fnstenv [00c0h];
+     * db 66h, fldenv [0080h]; db 66h, fnstenv [0100h]; hlt */
+    static const uint8_t code[] = {FNINIT, 0xd9, 0x06, 0x10, 0,    0xd9, 0x36, 0x40, 0,    0x66, 0xd9,
+                                   0x36,   0x80, 0,    0xd9, 0x26, 0x40, 0,    0xd9, 0x36, 0xc0, 0,
+                                   0x66,   0xd9, 0x26, 0x80, 0,    0x66, 0xd9, 0x36, 0,    1,    HLT};
     harness_flat_32(h);
     h->state.cr0 = CR0_ET | CR0_NE;
     h->state.rip = 0;
@@ -124,6 +126,8 @@ static void real_address_mode(void **state)
     assert_int_equal(word(h, IMAGE + 0x40 + 16, 4),
                      0x1000u << 0 | 0x106); /* bits 31:16 = 1, from bit 12 on */
     assert_int_equal(word(h, IMAGE + 0x40 + 20, 4) & 0xffff, 0x3010);
+    assert_memory_equal(h->mem.ram + IMAGE, h->mem.ram + IMAGE + 0x80, 14);
+    assert_memory_equal(h->mem.ram + IMAGE + 0x40, h->mem.ram + IMAGE + 0xc0, 28);
 }
 
 /* FBLD and FBSTP: 18 digits; more are invalid. SDM volume 1, "BCD and Packed BCD Integers". */
@@ -168,6 +172,28 @@ static void functions(void **state)
     assert_int_equal(h->state.gpr[GPR_RAX] & 0xffff, 0x8000 | 6 << 11 | 0x84);
 }
 
+/* A store that cannot be made has not been: the status word and the opcode are as before it. */
+static void a_store_that_faults(void **state)
+{
+    struct harness *h = *state;
+    enum { NOT_PRESENT = 0x6000 };
+    /* fninit; fld1; fldpi; fstp dword [NOT_PRESENT] */
+    static const uint8_t code[] = {FNINIT, FLD1, 0xd9, 0xeb, 0xd9, 0x1d, 0, 0x60, 0, 0};
+    /* fnstsw ax; fnstenv [RESULT]; hlt */
+    static const uint8_t look[] = {FNSTSW_AX, 0xd9, 0x35, 0x20, 0x30, 0, 0, HLT};
+    harness_paged_32(h);
+    *harness_page_entry(h, NOT_PRESENT) = 0;
+    harness_load(h, HARNESS_CODE, code, sizeof code);
+    harness_run(h);
+    assert_int_equal(h->faults, 1);
+    assert_int_equal(h->state.rip, HARNESS_CODE + 6);
+    harness_load(h, HARNESS_CODE + 0x100, look, sizeof look);
+    h->state.rip = HARNESS_CODE + 0x100;
+    harness_run(h);
+    assert_int_equal(h->state.gpr[GPR_RAX] & 0xffff, 6 << 11);
+    assert_int_equal(word(h, RESULT + 16, 4) >> 16, 0x1eb);
+}
+
 /* SDM volume 1, "The MMX State and the x87 FPU State": bits 79:64 of what is written are ones, TOP is 0. */
 static void mmx_writes(void **state)
 {
@@ -195,6 +221,7 @@ int main(void)
         T(conditional),
         T(functions),
         T(mmx_writes),
+        T(a_store_that_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
