@@ -4,6 +4,7 @@ set(VTSIM_WRAPPED_FUNCTIONS
     unicorn_fill_tlb gen_intermediate_code tcg_func_start tcg_emit_op cpu_loop_exit_noexc x86_cpu_exec_interrupt
     memory_map_ptr tb_invalidate_phys_page_fast helper_idivl_EAX helper_fxrstor helper_bnd_jmp tcg_gen_qemu_ld_i32
     tcg_gen_qemu_ld_i64 tcg_gen_qemu_st_i32 tcg_gen_qemu_st_i64 tcg_gen_callN tcg_gen_lookup_and_goto_ptr
+    tcg_gen_goto_tb tcg_gen_exit_tb
     helper_ldmxcsr helper_clgi helper_stgi helper_rcpps helper_rcpss helper_rsqrtps helper_rsqrtss
     helper_roundps_xmm helper_roundpd_xmm helper_roundss_xmm helper_roundsd_xmm)
 foreach(name add sub mul div min max sqrt cmpeq cmplt cmple cmpunord cmpneq cmpnlt cmpnle cmpord) # simd_operands.c

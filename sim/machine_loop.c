@@ -265,6 +265,7 @@ static bool open_core(struct machine_processor *p)
                                        .profile = p->cpu.profile,
                                        .account = &p->cpu.account,
                                        .instructions = &p->cpu.instructions,
+                                       .repetitions = &p->cpu.pmu.not_retired,
                                        .single_step = {&p->cpu.vmx.monitor_trap, on_step, p},
                                        .accounting = m->accounting};
     p->core = core_open(&config, &error);

@@ -41,6 +41,7 @@ struct lib_op *__wrap_tcg_emit_op_x86_64(void *context, int opcode)
     if (opcode == LIB_OP_INSN_START) {
         core->insns_begun++;
         core->accesses = 0;
+        core->touched = core->repetition_noted = false;
         const uint16_t word = core->x87_words[(core->insns_begun - 1) % CORE_BLOCK_INSTRUCTIONS];
         if (word && !core->translating_substitute)
             x87_translate_begin(core, core->tcg_context, word);
@@ -202,8 +203,21 @@ static void settle(struct core *core, uint32_t unrun_instructions, uint32_t unru
     cycles_charge(core->config.account, CYCLES_INSTRUCTIONS, base);
     cycles_charge(core->config.account, CYCLES_OPERANDS, cycles - base);
     *core->config.instructions += instructions;
+    if (core->config.repetitions)
+        *core->config.repetitions += core->instruction_counter[CORE_REPETITIONS];
+    core->instruction_counter[CORE_REPETITIONS] = 0;
     *core->instruction_counter = 0;
     core->granted = left;
+}
+
+void core_last_iteration(struct core *core)
+{
+    if (!core->config.repetitions || !core->config.accounting)
+        return;
+    if (core->instruction_counter[CORE_REPETITIONS])
+        core->instruction_counter[CORE_REPETITIONS]--;
+    else
+        --*core->config.repetitions;
 }
 
 /* Brings time up to date after a trap: rip is that of the instruction that did not complete. */

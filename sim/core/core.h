@@ -57,6 +57,8 @@ struct core_config {
     const struct cpu_profile *profile;
     struct cycle_account *account;
     uint64_t *instructions;
+    uint64_t *repetitions; /* of the instructions: iterations after which a repeated string instruction goes
+                            * on; null: nobody asks */
     struct core_single_step single_step;
     bool accounting; /* false: neither cycles nor instructions are counted (for measuring what that costs) */
 };

@@ -63,6 +63,8 @@ struct core_world {
     uint64_t fetched_from[CORE_PAGE_FILTER / 64]; /* a bit for each page, by its low bits, that was filled for fetching */
 };
 
+enum { CORE_REPETITIONS = 1 }; /* see instruction_counter */
+
 struct core {
     struct core *next; /* of the open ones */
     struct core_config config;
@@ -91,7 +93,9 @@ struct core {
     struct cpu_bounds bounds_before[BOUNDS_COUNT]; /* the near branch that initialized them */
     uint32_t bounds_cleared_by;                    /* its block; CORE_NO_BLOCK: it is over */
     bool step_simd;                          /* it is SSE arithmetic, and an exception is unmasked */
-    uint32_t *instruction_counter; /* in an unused field of the state: translated code adds to it */
+    uint32_t *instruction_counter; /* in an unused field of the state: translated code adds to it; behind it
+                                    * (CORE_REPETITIONS) the count of iterations after which a repeated string
+                                    * instruction goes on */
     uint32_t *current_block;       /* likewise: index of the block that was entered last */
     int32_t *budget;               /* likewise: cycles left of the slice; negative: leave at the next block */
     int32_t instruction_counter_offset, current_block_offset, budget_offset,
@@ -153,6 +157,8 @@ struct core {
     uint8_t guards[CORE_BLOCK_INSTRUCTIONS]; /* by the scan, of each instruction */
     uint16_t x87_words[CORE_BLOCK_INSTRUCTIONS]; /* likewise: x87_core.h */
     unsigned insns_begun, accesses, ops_emitted;
+    bool touched,
+        repetition_noted; /* the instruction begun last accesses memory; its jump back to itself is known */
     uintptr_t first_address;
     struct lib_op *recent_op[CORE_OPS_REMEMBERED];
     bool mapping_ram;    /* uc_mem_map_ptr is under way */
@@ -181,6 +187,8 @@ uint32_t bounds_flags(const struct cpu_state *state);
 void bounds_take_back(struct core *core);
 /* accounting.c */
 void core_charge(struct core *core);
+/* The iteration counted last ended its instruction, which is not entered again: it is no repetition. */
+void core_last_iteration(struct core *core);
 void core_grant(struct core *core, uint64_t deadline);
 void core_empty_code_buffer(struct core *core);
 bool core_prove_accounting(struct core *core);

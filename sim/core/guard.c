@@ -31,6 +31,10 @@ ACCESS(st_i32)
 ACCESS(st_i64)
 void __real_tcg_gen_callN_x86_64(void *context, void *function, void *result, int count, void **arguments);
 void __wrap_tcg_gen_callN_x86_64(void *context, void *function, void *result, int count, void **arguments);
+void __real_tcg_gen_goto_tb_x86_64(void *context, unsigned slot);
+void __wrap_tcg_gen_goto_tb_x86_64(void *context, unsigned slot);
+void __real_tcg_gen_exit_tb_x86_64(void *context, const void *block, unsigned slot);
+void __wrap_tcg_gen_exit_tb_x86_64(void *context, const void *block, unsigned slot);
 void __real_tcg_gen_lookup_and_goto_ptr_x86_64(void *context);
 void __wrap_tcg_gen_lookup_and_goto_ptr_x86_64(void *context);
 
@@ -233,6 +237,7 @@ static struct guarded guard_access(void *context, lib_value value, lib_value add
     struct guarded g = {.context = context, .address = address, .result = address};
     if (!translating(core))
         return g;
+    core->touched = true;
     unsigned bytes = 1u << (operation & SIZE_OF_ACCESS), span = bytes, guards = guards_now(core);
     if (store && guards & GUARD_STATUS_OUT)
         read_mxcsr_again(core, context, value);
@@ -322,8 +327,41 @@ void __wrap_tcg_gen_callN_x86_64(void *context, void *function, void *result, in
 }
 
 /* After an instruction that runs by itself the next block is looked for between blocks only. */
+/* A repeated string instruction leaves its block in two places: before it accesses memory, when it is over,
+ * and behind that for one more iteration, which is counted here. SDM volume 3B, "Performance Monitoring":
+ * what counts as retired is the whole instruction. */
+static void note_repetition(void *context)
+{
+    struct core *core = core_current;
+    if (!translating(core) || !core->config.accounting || !(guards_now(core) & GUARD_REPEATS) ||
+        !core->touched || core->repetition_noted)
+        return;
+    core->repetition_noted = true;
+    void *temporary = tcg_temp_new_internal_x86_64(context, TYPE_I64, false);
+    const lib_value both = value_of(context, temporary);
+    const uint64_t environment = core->op[0]->args[1],
+                   at = (uint64_t)(int64_t)core->instruction_counter_offset;
+    tcg_gen_op3_x86_64(context, LIB_OP_LD_I64, (uintptr_t)temporary, environment, at);
+    tcg_gen_addi_i64_x86_64(context, both, both, 1ll << 32 * CORE_REPETITIONS);
+    tcg_gen_op3_x86_64(context, LIB_OP_ST_I64, (uintptr_t)temporary, environment, at);
+    tcg_temp_free_internal_x86_64(context, temporary);
+}
+
+void __wrap_tcg_gen_goto_tb_x86_64(void *context, unsigned slot)
+{
+    note_repetition(context);
+    __real_tcg_gen_goto_tb_x86_64(context, slot);
+}
+
+void __wrap_tcg_gen_exit_tb_x86_64(void *context, const void *block, unsigned slot)
+{
+    note_repetition(context);
+    __real_tcg_gen_exit_tb_x86_64(context, block, slot);
+}
+
 void __wrap_tcg_gen_lookup_and_goto_ptr_x86_64(void *context)
 {
+    note_repetition(context);
     if (core_current && core_current->translating && core_current->translating_bare)
         tcg_gen_exit_tb_x86_64(context, NULL, 0);
     else

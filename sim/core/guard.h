@@ -23,6 +23,7 @@ enum {
     GUARD_EIGHT = 8,       /* eight times the first access: PUSHA */
     GUARD_STATUS_OUT = 32, /* reads MXCSR: its flags are collected first */
     GUARD_STATUS_IN = 64,  /* writes MXCSR, with more */
+    GUARD_REPEATS = 128,   /* a repeated string instruction: its iterations are counted */
     GUARD_CALL = 16,       /* the store pushes a return address: where the call leads must be canonical */
 };
 

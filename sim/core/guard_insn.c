@@ -7,6 +7,7 @@
  */
 #include "sim/core/guard.h"
 #include "sim/core/simd.h"
+#include "sim/core/step.h"
 
 static bool one_of(unsigned id, const uint16_t *ids, size_t count)
 {
@@ -43,6 +44,8 @@ static const uint16_t status_in[] = {X86_INS_FXRSTOR, X86_INS_FXRSTOR64};
 uint8_t guard_of(const cs_insn *insn)
 {
     const cs_x86_op *memory = memory_operand(insn);
+    if (step_repeats(insn))
+        return GUARD_REPEATS;
     if (ONE_OF(insn->id, eights))
         return GUARD_EIGHT;
     if (ONE_OF(insn->id, status_out))

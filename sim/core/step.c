@@ -280,10 +280,12 @@ void step_note_repetition(struct core *core)
     const cs_insn *insn = step_look_again(core);
     if (!insn || !step_repeats(insn))
         return;
-    if (step_iterations_left(insn, s->gpr[GPR_RCX]))
+    if (step_iterations_left(insn, s->gpr[GPR_RCX])) {
         s->rflags |= RFLAGS_RF;
-    else
+    } else {
         s->rip += insn->size;
+        core_last_iteration(core);
+    }
 }
 
 /* The library reads before it writes; a processor asks for the right to write at once: SDM volume 3A,

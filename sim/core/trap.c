@@ -202,8 +202,10 @@ static void end_iteration(struct core *core)
     const uint64_t count = env->gpr[GPR_RCX];
     core->step_goes_on =
         (core->step_count_bits < 64 ? count & ((1ull << core->step_count_bits) - 1) : count) != 0;
-    if (!core->step_goes_on)
+    if (!core->step_goes_on) {
         env->rip += core->step_bytes;
+        core_last_iteration(core);
+    }
 }
 
 /* The checked instruction completed: a data breakpoint that it hit is a trap after it. */

@@ -158,6 +158,7 @@ enum {
     LIB_OP_MOV_I64 = 63,
     LIB_OP_LD32U_I64 = 71,
     LIB_OP_LD_I64 = 73,
+    LIB_OP_ST_I64 = 77,
     LIB_OP_ADD_I64 = 78,
     LIB_OP_SUB_I64 = 79,
     LIB_OP_EXT32U_I64 = 109,

@@ -2,7 +2,7 @@
  * pmu.h: performance counters. Source: SDM volume 3B, "Architectural Performance Monitoring" (version 2).
  *
  * Instructions retired are counted as the core counts executed instructions, less those that faulted or
- * caused a VM exit; each iteration of a repeated string instruction of translated code counts. Core cycles
+ * caused a VM exit, and less the iterations after which a repeated string instruction goes on. Core cycles
  * and reference cycles are simulated cycles in which the processor was not halted. An instruction counts by
  * what is in force when it retires, as on real processors: the WRMSR that enables a counter does, the one
  * that disables it and what reads it do not.
@@ -34,7 +34,7 @@ struct pmu {
     uint64_t select[PMU_GENERAL]; /* IA32_PERFEVTSELi */
     uint64_t fixed_ctrl;          /* IA32_FIXED_CTR_CTRL */
     uint64_t status;              /* IA32_PERF_GLOBAL_STATUS */
-    uint64_t not_retired;         /* of cpu->instructions: those that faulted or exited */
+    uint64_t not_retired;         /* of cpu->instructions: those that faulted or exited, iterations */
     uint64_t applied_ctrl;        /* IA32_PERF_GLOBAL_CTRL and CPL as they were looked at last */
     uint8_t applied_cpl;
     bool programmed;        /* some counter is enabled by its own control */
