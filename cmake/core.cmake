@@ -2,7 +2,7 @@
 # functions to ours (--wrap): no interposition at run time, and other users of Unicorn in the process are not disturbed.
 set(VTSIM_WRAPPED_FUNCTIONS
     unicorn_fill_tlb gen_intermediate_code tcg_func_start tcg_emit_op cpu_loop_exit_noexc x86_cpu_exec_interrupt
-    memory_map_ptr tb_invalidate_phys_page_fast helper_idivl_EAX helper_fxrstor helper_bnd_jmp tcg_gen_qemu_ld_i32
+    memory_map_ptr tb_invalidate_phys_page_fast helper_idivl_EAX helper_cpuid helper_fxrstor helper_bnd_jmp tcg_gen_qemu_ld_i32
     tcg_gen_qemu_ld_i64 tcg_gen_qemu_st_i32 tcg_gen_qemu_st_i64 tcg_gen_callN tcg_gen_lookup_and_goto_ptr
     tcg_gen_goto_tb tcg_gen_exit_tb
     helper_ldmxcsr helper_clgi helper_stgi helper_rcpps helper_rcpss helper_rsqrtps helper_rsqrtss

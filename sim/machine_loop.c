@@ -189,6 +189,11 @@ static bool on_instruction(void *opaque, const struct insn *insn)
     return machine_after(p, cpu_instruction(&p->cpu, insn));
 }
 
+static bool on_quick(void *opaque, const struct insn *insn, bool *sets_flags)
+{
+    return cpu_quick(&((struct machine_processor *)opaque)->cpu, insn, sets_flags);
+}
+
 static bool on_exception(void *opaque, const struct cpu_event *event)
 {
     struct machine_processor *p = opaque;
@@ -257,7 +262,8 @@ static bool open_core(struct machine_processor *p)
     struct machine *m = p->machine;
     const char *error = NULL;
     p->client = (struct core_client){
-        on_instruction, on_exception, on_memory_fault, on_poll, deadline, wants_interrupt_window, p};
+        on_instruction, on_exception, on_memory_fault, on_poll, deadline, wants_interrupt_window, p,
+        on_quick};
     const struct core_config config = {.client = &p->client,
                                        .state = &p->cpu.state,
                                        .mmu = &p->cpu.mmu,

@@ -99,26 +99,32 @@ static void emit_accounting(struct core *core, uint32_t index)
     emit_add(core, LIB_OP_ADD_I32, core->instruction_counter_offset, block->instructions);
 }
 
-/* Translates an instruction that always traps in place of the one that the model executes. Guest RAM holds
- * the replacement only while the library reads it. One byte is enough at a page's end: HLT is intercepted at
- * CPL 0 and faults elsewhere. */
-static void translate_substitute(struct core *core, void *cpu, struct lib_block *block, uint64_t pc)
+/* Translates an instruction that always traps (or calls: quick.c) in place of the one that the model
+ * executes. Guest RAM holds the replacement only while the library reads it. One byte is enough at a page's
+ * end: HLT is intercepted at CPL 0 and faults elsewhere. */
+static void translate_substitute(struct core *core, void *cpu, struct lib_block *block,
+                                 const struct core_block *record)
 {
     static const uint8_t trap[2] = {0x0f, 0x0b}, short_trap[1] = {0xf4};
-    uint8_t *code = core_code_bytes(core, pc), saved[2];
-    size_t bytes = (pc & 0xfff) == 0xfff ? 1 : 2;
+    uint8_t *code = core_code_bytes(core, block->pc), saved[LONGEST_INSTRUCTION];
+    size_t bytes = (block->pc & 0xfff) == 0xfff ? 1 : 2;
     if (!code) {
         __real_gen_intermediate_code_x86_64(cpu, block, 1);
         return;
     }
+    if (record->quick)
+        bytes = record->insn.length;
     memcpy(saved, code, bytes);
-    memcpy(code, bytes == 2 ? trap : short_trap, bytes);
+    if (record->quick)
+        core_quick_bytes(code, bytes);
+    else
+        memcpy(code, bytes == 2 ? trap : short_trap, bytes);
     __real_gen_intermediate_code_x86_64(cpu, block, 1);
     memcpy(code, saved, bytes);
 }
 
-/* The library crashes when its code buffer fills up. Blocks are laid out in it one behind the other; what a fetch fault ends
- * while it is translated takes its room, and its record, too. */
+/* The library crashes when its code buffer fills up. Blocks are laid out in it one behind the other; what a
+ * fetch fault ends while it is translated takes its room, and its record, too. */
 static void watch_code_buffer(struct core *core, const struct lib_block *block)
 {
     uintptr_t at = (uintptr_t)block;
@@ -147,7 +153,8 @@ void __wrap_gen_intermediate_code_x86_64(void *cpu, struct lib_block *block, int
     }
     uint32_t index = core->next_block++ % CORE_BLOCK_RECORDS;
     watch_code_buffer(core, block);
-    struct core_scan scan = {.block = &core->blocks[index], .guards = core->guards, .x87_words = core->x87_words};
+    struct core_scan scan = {
+        .block = &core->blocks[index], .guards = core->guards, .x87_words = core->x87_words};
     core_scan_block(core, block, (unsigned)most, &scan);
     core->ops_seen = core->ops_emitted = core->insns_begun = 0;
     core->translating_bare = most == 1;
@@ -156,7 +163,7 @@ void __wrap_gen_intermediate_code_x86_64(void *cpu, struct lib_block *block, int
     core->translating_substitute = scan.substitute;
     core->translating = true;
     if (scan.substitute)
-        translate_substitute(core, cpu, block, block->pc);
+        translate_substitute(core, cpu, block, &core->blocks[index]);
     else
         __real_gen_intermediate_code_x86_64(cpu, block, (int)scan.instructions);
     core->translating = false;

@@ -38,6 +38,10 @@ struct core_client {
     /* Must poll be called as soon as RFLAGS.IF is set and no shadow blocks? */
     bool (*wants_interrupt_window)(void *opaque);
     void *opaque;
+    /* Executes insn, in the middle of translated code: state->rip and gpr are those before it, the rest is that
+     * of the last callback. It may change gpr and, if it says so, the arithmetic flags. False: nothing was
+     * changed, and it will come by instruction(). Null: all do. */
+    bool (*quick)(void *opaque, const struct insn *insn, bool *sets_flags);
 };
 
 /* One instruction of translated code at a time, for the monitor trap flag. wanted null: never. */

@@ -21,6 +21,7 @@ enum {
     CORE_PAGE_FILTER = 4096,
     CORE_OPS_REMEMBERED = 64,
     CORE_VECTORS_BYTES = 2048,
+    LONGEST_INSTRUCTION = 15,
     CORE_WORLDS = 4, /* regimes of translation that are kept for their return; as many as LIB_HF_WORLD can tell apart */
     CORE_TRAP_MEMORY_FAULT =
         0x1f0, /* our own exception numbers, beside the library's 0x100 + intercept code */
@@ -36,6 +37,7 @@ struct core_block {
     uint8_t instructions;
     bool substituted; /* its one instruction is executed by the model: insn is valid */
     bool checked;     /* substituted by a trap that only checks: step.h */
+    bool quick;       /* substituted by a call: quick.c */
     union {
         struct {
             uint8_t offset[CORE_BLOCK_INSTRUCTIONS];  /* of each instruction from pc */
@@ -185,6 +187,11 @@ void core_export_for_start(struct core *core);
 uint32_t bounds_flags(const struct cpu_state *state);
 /* The near branch that the block that ran last ended with faults: undoes what it did to the bounds registers. */
 void bounds_take_back(struct core *core);
+/* quick.c */
+/* May the client execute insn, at linear address pc, from inside its block? */
+bool core_quick(const struct insn *insn, uint64_t pc);
+/* What stands in for it while its block is translated. */
+void core_quick_bytes(uint8_t *code, size_t length);
 /* accounting.c */
 void core_charge(struct core *core);
 /* The iteration counted last ended its instruction, which is not entered again: it is no repetition. */

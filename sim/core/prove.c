@@ -85,7 +85,7 @@ bool core_prove_accounting(struct core *core)
 {
     struct proof proof = {.core = core};
     const struct core_client client = {on_instruction, on_exception, on_memory_fault, on_poll,
-                                       no_deadline,    no_window,    &proof};
+                                       no_deadline,    no_window,    &proof,          NULL};
     const struct core_client *real_client = core->config.client;
     const struct cpu_state real_state = *core->config.state;
     const struct mmu_regime real_regime = core->config.mmu->regime;

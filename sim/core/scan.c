@@ -11,7 +11,7 @@
 #include "sim/core/insn_lock.h"
 #include "sim/core/x87_core.h"
 
-enum { LONGEST_INSTRUCTION = 15, PAGE_BYTES = 4096 };
+enum { PAGE_BYTES = 4096 };
 
 /* Decoded by insn_decode, yet right in translated code. */
 static const bool native[INSN_COUNT] = {
@@ -177,6 +177,7 @@ static void substitute(struct core_scan *scan, const struct insn *insn)
     scan->substitute = true;
     scan->block->substituted = true;
     scan->block->insn = *insn;
+    scan->block->quick = core_quick(insn, scan->block->pc);
     scan->block->size = insn->length;
     scan->block->instructions = 0;
     scan->block->cost = 0;
@@ -261,7 +262,7 @@ void core_scan_block(struct core *core, const struct lib_block *lib, unsigned mo
                                .asked = asked_by(lib->flags)};
     unsigned size = 0;
     scan->block->pc = lib->pc;
-    scan->block->substituted = scan->block->checked = false;
+    scan->block->substituted = scan->block->checked = scan->block->quick = false;
     scan->substitute = false;
     if (most > CORE_BLOCK_INSTRUCTIONS)
         most = CORE_BLOCK_INSTRUCTIONS;

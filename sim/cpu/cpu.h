@@ -98,6 +98,10 @@ void cpu_free(struct cpu *cpu);
 
 /* The core met an instruction that it does not execute itself. state is that before the instruction. */
 enum cpu_status cpu_instruction(struct cpu *cpu, const struct insn *insn);
+/* The same from inside translated code, for what changes gpr and, if *sets_flags, arithmetic flags alone; of
+ * state only rip and gpr need be up to date besides what the model changes by itself. False: nothing was
+ * changed, cpu_instruction is to be called. */
+bool cpu_quick(struct cpu *cpu, const struct insn *insn, bool *sets_flags);
 /* The core met an exception of translated code. state.rip is at the faulting instruction. */
 enum cpu_status cpu_exception(struct cpu *cpu, const struct cpu_event *event);
 /* The core's TLB fill failed. */

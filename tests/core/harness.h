@@ -134,13 +134,13 @@ static inline int harness_open(void **state)
                                .mmio_write = harness_mmio_write};
     memset(h->mem.ram, 0, HARNESS_RAM);
     h->deadline = UINT64_MAX;
-    h->client = (struct core_client){harness_instruction,
-                                     harness_exception,
-                                     harness_memory_fault,
-                                     harness_poll,
-                                     harness_deadline,
-                                     harness_window,
-                                     h};
+    h->client = (struct core_client){.instruction = harness_instruction,
+                                     .exception = harness_exception,
+                                     .memory_fault = harness_memory_fault,
+                                     .poll = harness_poll,
+                                     .deadline = harness_deadline,
+                                     .wants_interrupt_window = harness_window,
+                                     .opaque = h};
     h->profile = *cpu_profile_find("skylake");
     assert_true(mmu_init(&h->mmu, &h->profile, &h->mem, NULL, &h->account));
     harness_flat_32(h);
