@@ -171,13 +171,14 @@ static void check_first(struct core_scan *scan, unsigned length)
     scan->block->cost = 0;
 }
 
-static void substitute(struct core_scan *scan, const struct insn *insn)
+static void substitute(const struct core *core, struct core_scan *scan, const struct insn *insn)
 {
     scan->instructions = 1;
     scan->substitute = true;
     scan->block->substituted = true;
     scan->block->insn = *insn;
-    scan->block->quick = core_quick(insn, scan->block->pc);
+    /* A guest's may exit: no use in asking first. */
+    scan->block->quick = !core->config.mmu->regime.non_root && core_quick(insn, scan->block->pc);
     scan->block->size = insn->length;
     scan->block->instructions = 0;
     scan->block->cost = 0;
@@ -191,7 +192,7 @@ static struct plain scan_leader_across(const struct scanning *s, uint64_t pc)
     struct plain plain = {0};
     size_t got = bytes_across_pages(s->core, pc, bytes);
     if (got && core_model_executes(s->core, bytes, got, s->mode, &insn)) {
-        substitute(s->scan, &insn);
+        substitute(s->core, s->scan, &insn);
         return plain;
     }
     if (got)
@@ -214,7 +215,7 @@ static bool scan_plain(const struct scanning *s, unsigned most, unsigned *size)
     while (s->code && count < most && offset < s->room && offset <= UINT8_MAX - LONGEST_INSTRUCTION) {
         if (core_model_executes(s->core, s->code + offset, s->room - offset, s->mode, &insn)) {
             if (count == 0)
-                substitute(s->scan, &insn);
+                substitute(s->core, s->scan, &insn);
             break;
         }
         struct plain plain = plain_instruction(s, offset, s->code + offset, s->room - offset);
