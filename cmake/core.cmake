@@ -18,7 +18,7 @@ foreach(name flds_FT0 fldl_FT0 fildl_FT0 fmov_FT0_STN fldz_FT0 flds_ST0 fldl_ST0
         fstl_ST0 fist_ST0 fistl_ST0 fistll_ST0 fistt_ST0 fisttl_ST0 fisttll_ST0 fcom_ST0_FT0 fucom_ST0_FT0 fcomi_ST0_FT0
         fucomi_ST0_FT0 fxam_ST0 fchs_ST0 fabs_ST0 fsqrt frndint fscale fxtract fprem fprem1 f2xm1 fyl2x fyl2xp1 fpatan fsin fcos
         fsincos fptan fldt_ST0 fstt_ST0 fbld_ST0
-        fbst_ST0 fninit fldcw fstenv fldenv fsave frstor fxsave fwait vmload)
+        fbst_ST0 fninit fldcw fstenv fldenv fsave frstor fxsave fwait vmload enter_mmx)
   list(APPEND VTSIM_WRAPPED_FUNCTIONS helper_${name})
 endforeach()
 foreach(name addsubps addsubpd haddps haddpd hsubps hsubpd cvtps2pd cvtss2sd cvtpd2ps cvtsd2ss ucomiss comiss ucomisd comisd

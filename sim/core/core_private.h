@@ -85,6 +85,7 @@ struct core {
     struct x87_registers *x87;               /* in the library's state */
     struct x87_operand x87_operand;          /* of the instruction under way: x87_helpers.c */
     bool x87_pushing, x87_move_fails;        /* likewise */
+    bool x87_mmx_stays;                      /* it does not change to MMX state */
     bool x87_begun;                          /* since the last fault; what it found: */
     uint16_t x87_status_before, x87_opcode_before;
     bool x87_wide;                           /* likewise: FXSAVE64 or FXRSTOR64 */

@@ -16,6 +16,7 @@
 enum {
     X87_OPCODE = 0x7ff,    /* 11 bits, as the opcode register has them */
     X87_MMX_WRITES = 1 << 3, /* without X87_RECORDS: an MMX register is written, whose number is in bits 2:0 */
+    X87_MMX_STAYS = 1 << 4,  /* likewise: no change to MMX state */
     X87_WAITS = 1 << 11,   /* #MF comes before it */
     X87_RECORDS = 1 << 12, /* its opcode and pointers are kept */
     X87_MOVES = 1 << 13,   /* FCMOVcc: looks at the stack whether it moves or not */

@@ -107,6 +107,9 @@ static uint16_t word_of_mmx(const cs_insn *insn)
     for (int i = 0; i < x86->op_count; i++)
         if (is_mmx(&x86->operands[i]))
             return X87_WAITS;
+    if (insn->id ==
+        X86_INS_CVTPI2PD) /* SDM volume 2, "CVTPI2PD": of memory it has nothing to do with the x87 unit */
+        return X87_MMX_STAYS;
     /* CVTPI2PS turns to MMX state with an operand in memory too */
     return insn->id == X86_INS_EMMS || insn->id == X86_INS_CVTPI2PS ? X87_WAITS : 0;
 }
@@ -175,6 +178,7 @@ void __wrap_helper_vmload_x86_64(struct lib_state *env, int word)
     if (core->x87_kept)
         x87_settle_pointers(core);
     core->x87_pushing = false;
+    core->x87_mmx_stays = !(word & X87_RECORDS) && word & X87_MMX_STAYS;
     if (word & X87_RECORDS) {
         core->x87_begun = true;
         core->x87_status_before = x->status;
@@ -290,4 +294,15 @@ void __wrap_helper_fwait_x86_64(struct lib_state *env)
         __real_helper_fwait_x86_64(env);
     else if (core->x87->status & X87_ES)
         x87_raise_pending(core, (uintptr_t)__builtin_return_address(0));
+}
+
+void __real_helper_enter_mmx_x86_64(struct lib_state *env);
+void __wrap_helper_enter_mmx_x86_64(struct lib_state *env);
+void __wrap_helper_enter_mmx_x86_64(struct lib_state *env)
+{
+    struct core *core = simd_core(env);
+    if (!core || !core->x87_mmx_stays)
+        __real_helper_enter_mmx_x86_64(env);
+    else
+        core->x87_mmx_stays = false;
 }

@@ -172,6 +172,30 @@ static void functions(void **state)
     assert_int_equal(h->state.gpr[GPR_RAX] & 0xffff, 0x8000 | 6 << 11 | 0x84);
 }
 
+/* SDM volume 2, "CVTPI2PD", "CVTPI2PS": of an operand in memory the first one neither waits nor turns to MMX
+ * state, the second one does both. */
+static void conversions_of_memory(void **state)
+{
+    struct harness *h = *state;
+    const uint64_t cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT;
+    for (unsigned prefix = 0; prefix < 2; prefix++) {
+        const uint8_t code[] = {FNINIT, FLDCW,     FLDZ, FLD1, FDIV_ST1, prefix ? 0x66 : 0x3e,
+                                0x0f,   0x2a,      0x05, 0x10, 0x30,     0,
+                                0,      FNSTSW_AX, HLT};
+        const uint16_t control = UNMASK_ZE;
+        harness_flat_32(h);
+        h->exceptions = h->traps = h->stop_after_traps = 0;
+        h->state.cr0 |= CR0_NE;
+        h->state.cr4 = cr4;
+        memcpy(h->mem.ram + CONTROL_AT, &control, sizeof control);
+        harness_load(h, HARNESS_CODE, code, sizeof code);
+        harness_run(h);
+        assert_int_equal(h->exceptions, prefix ? 0 : 1);
+        if (prefix)
+            assert_int_equal(h->state.gpr[GPR_RAX] & 0xffff, 0x8000 | 6 << 11 | 0x84);
+    }
+}
+
 /* A store that cannot be made has not been: the status word and the opcode are as before it. */
 static void a_store_that_faults(void **state)
 {
@@ -222,6 +246,7 @@ int main(void)
         T(functions),
         T(mmx_writes),
         T(a_store_that_faults),
+        T(conversions_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
