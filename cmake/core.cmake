@@ -7,6 +7,9 @@ set(VTSIM_WRAPPED_FUNCTIONS
     tcg_gen_goto_tb tcg_gen_exit_tb
     helper_ldmxcsr helper_clgi helper_stgi helper_rcpps helper_rcpss helper_rsqrtps helper_rsqrtss
     helper_roundps_xmm helper_roundpd_xmm helper_roundss_xmm helper_roundsd_xmm)
+foreach(name xchg fetch_add fetch_and fetch_or fetch_xor add_fetch and_fetch or_fetch xor_fetch cmpxchg) # guard.c
+  list(APPEND VTSIM_WRAPPED_FUNCTIONS tcg_gen_atomic_${name}_i64)
+endforeach()
 foreach(name add sub mul div min max sqrt cmpeq cmplt cmple cmpunord cmpneq cmpnlt cmpnle cmpord) # simd_operands.c
   list(APPEND VTSIM_WRAPPED_FUNCTIONS helper_${name}ps helper_${name}ss helper_${name}pd helper_${name}sd)
 endforeach()

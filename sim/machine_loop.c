@@ -228,6 +228,12 @@ static void on_step(void *opaque)
     cpu_stepped(&p->cpu);
 }
 
+static uint64_t on_bus_lock(void *opaque)
+{
+    struct machine_processor *p = opaque;
+    return cpu_bus_lock(&p->cpu);
+}
+
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -273,6 +279,7 @@ static bool open_core(struct machine_processor *p)
                                        .instructions = &p->cpu.instructions,
                                        .repetitions = &p->cpu.pmu.not_retired,
                                        .single_step = {&p->cpu.vmx.monitor_trap, on_step, p},
+                                       .bus_locks = {&p->cpu.vmx.bus_lock_detection, on_bus_lock, p},
                                        .accounting = m->accounting};
     p->core = core_open(&config, &error);
     if (p->core)

@@ -3,7 +3,7 @@
  * address are not looked at: whoever formed it has checked that it is canonical.
  *
  * "Ordinary Paging and HLAT Paging": the latter begins at the HLAT pointer. With a prefix size other than 0
- * (1 is the most that a processor reports) it is used for addresses with bit 63 set.
+ * (1 is the most that processors report) it is used for addresses with bit 63 set.
  */
 #include "tlb/walk.h"
 

@@ -22,7 +22,7 @@ static void record(struct vmx *vmx, const struct vm_exit *exit)
 {
     const struct cpu_state *s = vmx->state;
     struct vmcs *v = &vmx->vmcs;
-    v->exit_reason = exit->reason;
+    v->exit_reason = exit->reason | (vmx->bus_lock_due ? EXIT_REASON_AFTER_BUS_LOCK : 0);
     v->exit_qualification = exit->qualification;
     v->guest_linear_address = exit->guest_linear_address;
     v->guest_physical_address = exit->guest_physical_address;
@@ -88,6 +88,7 @@ void vmx_forget_guest(struct vmx *vmx)
     vmx->virtual_interrupt_recognized = false;
     vmx->monitor_trap = false;
     vmx->monitor_trap_due = false;
+    vmx->bus_lock_detection = vmx->bus_lock_due = false;
 }
 
 /* From the saved guest state to the running host. MSRs are stored as the host's RDMSR reads them: the TSC

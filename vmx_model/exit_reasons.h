@@ -15,6 +15,9 @@ enum vmx_exit_reason {
 /* Bit 31 of the exit reason: SDM "Basic VM-Exit Information" of the VMCS chapter. */
 #define EXIT_REASON_VM_ENTRY_FAILURE (1u << 31)
 
+/* Bit 26: it occurred after assertion of a bus lock, with "VMM bus-lock detection". */
+#define EXIT_REASON_AFTER_BUS_LOCK (1u << 26)
+
 struct vmx_exit_reason_info {
     uint16_t number;
     const char *identifier;    /* of EXIT_REASON_<identifier> */

@@ -118,6 +118,7 @@ static bool saved_resume_flag(const struct vm_exit *exit, bool rf)
     case EXIT_REASON_PREEMPTION_TIMER_EXPIRED:
     case EXIT_REASON_APIC_WRITE:
     case EXIT_REASON_INSTRUCTION_TIMEOUT:
+    case EXIT_REASON_BUS_LOCK:
         return rf;
     default:
         return false; /* an instruction that exits, unconditionally or by a control */
@@ -137,6 +138,7 @@ static bool keeps_pending_debug_exceptions(const struct cpu_state *s, const stru
     case EXIT_REASON_VIRTUALIZED_EOI:
     case EXIT_REASON_APIC_WRITE:
     case EXIT_REASON_MONITOR_TRAP_FLAG:
+    case EXIT_REASON_BUS_LOCK:
         return true;
     case EXIT_REASON_EXCEPTION_OR_NMI:
         if (exception == VECTOR_MC)

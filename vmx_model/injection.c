@@ -1,5 +1,6 @@
 /* injection.c: the event that a VM entry injects. SDM "Event Injection" and "Special Features of VM Entry".
  */
+#include "vmx_model/effective_controls.h"
 #include "vmx_model/transition.h"
 
 static enum cpu_event_type injected_type(uint32_t information)
@@ -56,6 +57,8 @@ void vmx_load_injection(struct vmx *vmx)
     /* SDM "Injection of Pending MTF VM Exits": whatever the control says. */
     vmx->monitor_trap = (v->primary_proc_based_controls & PRIMARY_MONITOR_TRAP_FLAG) != 0;
     vmx->monitor_trap_due = (information & INTERRUPTION_VALID) && !vmx->injection_valid;
+    vmx->bus_lock_due = false;
+    vmx->bus_lock_detection = (vmcs_secondary_controls(v) & SECONDARY_VMM_BUS_LOCK_DETECTION) != 0;
     vmx->pause_seen = false;
     if (!vmx->injection_valid)
         return;

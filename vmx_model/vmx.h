@@ -120,6 +120,9 @@ struct vmx {
     bool pause_seen;
     uint64_t pause_last, pause_first;
 
+    bool bus_lock_detection; /* "VMM bus-lock detection" is 1 in the guest that runs */
+    bool bus_lock_due;       /* an instruction asserted a bus lock: a VM exit after it */
+
     bool virtual_nmi_blocking; /* "virtual NMIs": blocking of virtual NMIs */
     uint64_t entry_began;      /* when VMLAUNCH or VMRESUME came to the last VM entry */
     uint64_t entry_cycles;     /* when the current guest was entered */
@@ -171,6 +174,8 @@ bool vmx_event_exits(struct vmx *vmx, const struct cpu_event *event, struct vm_e
 bool vmx_ept_violation_converts(struct vmx *vmx, const struct vm_exit *exit, struct cpu_event *event);
 /* IDT-vectoring information of an exit that came while event was being delivered. */
 void vmx_note_vectoring(struct vm_exit *exit, const struct cpu_event *event);
+/* The instruction that has just completed asserted a bus lock. */
+void vmx_note_bus_lock(struct vmx *vmx);
 /* "Instruction timeout": with no instruction boundary since that cycle, when is it a VM exit? False: never. */
 bool vmx_instruction_deadline(const struct vmx *vmx, uint64_t since, uint64_t *deadline);
 /* That VM exit, in the delivery of event. */

@@ -131,6 +131,13 @@ enum cpu_vector {
 };
 
 /* Page-fault error code bits. */
+/* IA32_DEBUGCTL: a bus lock at CPL above 0 raises #DB. DR6: cleared by that exception; in pending debug exceptions and exit
+ * qualifications set. SDM volume 3B, "OS Bus-Lock Detection". */
+#define DEBUGCTL_BUS_LOCK_DETECT (1ull << 2)
+#define DR6_BUS_LOCK (1ull << 11)
+/* MSR_TEST_CTRL: a locked access that crosses a cache line raises #AC(0). SDM volume 3A, "Split-Lock Disable". */
+#define TEST_CTRL_SPLIT_LOCK (1ull << 29)
+
 #define PF_P 1u
 #define PF_W 2u
 #define PF_U 4u
@@ -161,6 +168,7 @@ struct cpu_msrs {
     uint64_t misc_enable;
     uint64_t feature_control;
     uint64_t apic_base;
+    uint64_t test_ctrl;
     uint64_t spec_ctrl;
     uint64_t xss;
     uint64_t pkrs;

@@ -53,6 +53,14 @@ struct core_single_step {
     void *opaque;
 };
 
+/* Bus locks: locked accesses that cross a cache line, or that are not to RAM. */
+struct core_bus_locks {
+    const bool *wanted; /* to be told of; looked at between blocks. Null: never, but for IA32_DEBUGCTL */
+    /* An instruction that asserted one has completed; a poll follows. Gives the conditions of a debug trap that it adds. */
+    uint64_t (*asserted)(void *opaque);
+    void *opaque;
+};
+
 struct core_config {
     const struct core_client *client;
     struct cpu_state *state;
@@ -64,6 +72,7 @@ struct core_config {
     uint64_t *repetitions; /* of the instructions: iterations after which a repeated string instruction goes
                             * on; null: nobody asks */
     struct core_single_step single_step;
+    struct core_bus_locks bus_locks;
     bool accounting; /* false: neither cycles nor instructions are counted (for measuring what that costs) */
 };
 

@@ -116,6 +116,8 @@ struct core {
     bool step_goes_on;                   /* iterations of it are left */
     bool step_branches;  /* it is a near branch: */
     uint64_t step_gpr[GPR_COUNT]; /* what it finds in the registers */
+    bool step_locks;     /* it will assert a bus lock */
+    bool asks_for_devices; /* at each access: step_ask_for_devices */
     uint64_t watch_hits; /* data breakpoints that it hits */
     uint64_t steps;      /* checked so far */
     uint64_t blocks_translated;
@@ -157,7 +159,7 @@ struct core {
     bool translating_substitute; /* what stands for an instruction of the model's */
     bool translating_bare; /* one instruction that was checked already */
     bool guarding_limits, guarding_wide; /* real-address or virtual-8086 mode; 64-bit mode */
-    uint8_t guards[CORE_BLOCK_INSTRUCTIONS]; /* by the scan, of each instruction */
+    uint16_t guards[CORE_BLOCK_INSTRUCTIONS]; /* by the scan, of each instruction */
     uint16_t x87_words[CORE_BLOCK_INSTRUCTIONS]; /* likewise: x87_core.h */
     unsigned insns_begun, accesses, ops_emitted;
     bool touched,
@@ -228,7 +230,7 @@ struct core_scan {
     unsigned instructions; /* how many to translate */
     bool substitute;       /* the first is executed by the model */
     struct core_block *block;
-    uint8_t *guards;       /* of each instruction, to be filled: guard.h */
+    uint16_t *guards;       /* of each instruction, to be filled: guard.h */
     uint16_t *x87_words;   /* likewise: x87_core.h */
 };
 /* most: how many instructions at most; 1: one that was checked already. */

@@ -57,6 +57,18 @@ static bool apic_access_made(struct core *core, uint64_t linear, int size, enum 
     return true;
 }
 
+/* A locked access to what is not RAM asserts a bus lock: its instruction has to run by itself, and be looked
+ * at. */
+static bool device_access_made(struct core *core, enum mmu_access kind, const struct mmu_translation *out,
+                               bool *ask_again)
+{
+    if (kind == MMU_FETCH || phys_ram(core->config.mem, out->physical, 1))
+        return true;
+    *ask_again = true;
+    core->fill_failure = FILL_STEP;
+    return core->stepping || !(core->env->hflags & LIB_HF_CHECK_LOCKS);
+}
+
 static bool translate(struct core *core, uint64_t va, int size, int access, int mmu_index,
                       struct mmu_translation *out, bool *virtualized)
 {
@@ -79,6 +91,8 @@ static bool translate(struct core *core, uint64_t va, int size, int access, int 
     core->fault_of_read = kind == MMU_READ;
     core->fault_status = mmu_translate(core->config.mmu, linear, kind, mode, out, &core->fault);
     if (core->fault_status != MMU_OK || !apic_access_made(core, linear, size, kind, out, virtualized))
+        return false;
+    if (__builtin_expect(core->asks_for_devices, 0) && !device_access_made(core, kind, out, virtualized))
         return false;
     core->fill_failure = FILL_NO_CODE;
     return kind != MMU_FETCH || phys_ram(core->config.mem, out->physical & ~0xfffull, 4096);

@@ -266,6 +266,21 @@ static struct guarded guard_access(void *context, lib_value value, lib_value add
     return g;
 }
 
+/* SDM volume 3A, "Automatic Locking": an operand that crosses a cache line, of 64 bytes in every profile. */
+static void guard_line(struct guarded *g, unsigned bytes)
+{
+    keep_if_bits(g, g->address, 0, 63, NOT_ABOVE, 64 - (int64_t)bytes);
+}
+
+static struct guarded guard_atomic(void *context, lib_value address, int operation)
+{
+    struct core *core = core_current;
+    struct guarded g = {.context = context, .address = address, .result = address};
+    if (translating(core) && !core->translating_bare && guards_now(core) & GUARD_LINE)
+        guard_line(&g, 1u << (operation & SIZE_OF_ACCESS));
+    return g;
+}
+
 static void guard_done(struct guarded *g)
 {
     if (g->temporary)
@@ -284,6 +299,44 @@ GUARDED_ACCESS(ld_i32, false)
 GUARDED_ACCESS(ld_i64, false)
 GUARDED_ACCESS(st_i32, true)
 GUARDED_ACCESS(st_i64, true)
+
+/* What the library makes of locked instructions, but for CMPXCHG8B. */
+#define GUARDED_ATOMIC(name)                                                                                 \
+    void __real_tcg_gen_atomic_##name##_i64_x86_64(void *context, lib_value result, lib_value address,       \
+                                                   lib_value value, uint64_t index, int operation);          \
+    void __wrap_tcg_gen_atomic_##name##_i64_x86_64(void *context, lib_value result, lib_value address,       \
+                                                   lib_value value, uint64_t index, int operation);          \
+    void __wrap_tcg_gen_atomic_##name##_i64_x86_64(void *context, lib_value result, lib_value address,       \
+                                                   lib_value value, uint64_t index, int operation)           \
+    {                                                                                                        \
+        struct guarded g = guard_atomic(context, address, operation);                                        \
+        __real_tcg_gen_atomic_##name##_i64_x86_64(context, result, g.result, value, index, operation);       \
+        guard_done(&g);                                                                                      \
+    }
+GUARDED_ATOMIC(xchg)
+GUARDED_ATOMIC(fetch_add)
+GUARDED_ATOMIC(fetch_and)
+GUARDED_ATOMIC(fetch_or)
+GUARDED_ATOMIC(fetch_xor)
+GUARDED_ATOMIC(add_fetch)
+GUARDED_ATOMIC(and_fetch)
+GUARDED_ATOMIC(or_fetch)
+GUARDED_ATOMIC(xor_fetch)
+
+void __real_tcg_gen_atomic_cmpxchg_i64_x86_64(void *context, lib_value result, lib_value address,
+                                              lib_value compared, lib_value value, uint64_t index,
+                                              int operation);
+void __wrap_tcg_gen_atomic_cmpxchg_i64_x86_64(void *context, lib_value result, lib_value address,
+                                              lib_value compared, lib_value value, uint64_t index,
+                                              int operation);
+void __wrap_tcg_gen_atomic_cmpxchg_i64_x86_64(void *context, lib_value result, lib_value address,
+                                              lib_value compared, lib_value value, uint64_t index,
+                                              int operation)
+{
+    struct guarded g = guard_atomic(context, address, operation);
+    __real_tcg_gen_atomic_cmpxchg_i64_x86_64(context, result, g.result, compared, value, index, operation);
+    guard_done(&g);
+}
 
 static const struct helper *helper_of(const void *function)
 {
@@ -305,6 +358,8 @@ static struct guarded guard_argument(struct core *core, void *context, const str
         guard_limit(core, &g, h->bytes);
     if (h->pieces)
         guard_page(&g, h->bytes);
+    if (guards_now(core) & GUARD_LINE)
+        guard_line(&g, h->bytes);
     return g;
 }
 

@@ -24,6 +24,7 @@ enum {
     GUARD_STATUS_OUT = 32, /* reads MXCSR: its flags are collected first */
     GUARD_STATUS_IN = 64,  /* writes MXCSR, with more */
     GUARD_REPEATS = 128,   /* a repeated string instruction: its iterations are counted */
+    GUARD_LINE = 256,      /* locked: it may not cross a cache line; any access */
     GUARD_CALL = 16,       /* the store pushes a return address: where the call leads must be canonical */
 };
 
@@ -39,6 +40,7 @@ enum {
     GUARD_LIMITS = 1, /* real-address or virtual-8086 mode: offsets against the limits */
     GUARD_FS_GS = 2,  /* protected mode, and FS or GS is not flat */
     GUARD_SIMD = 4,   /* an exception of SSE is unmasked */
+    GUARD_LOCKS = 8,  /* locked accesses across cache lines: GUARD_LINE */
 };
 
 /* May insn, decoded with detail, not be left to translated code even with guards? offset: of its first byte
@@ -46,6 +48,8 @@ enum {
 bool guard_cannot(const cs_insn *insn, uint64_t offset, unsigned asked);
 /* May it change what the mode asks for, so that its block ends with it? */
 bool guard_changes(const cs_insn *insn);
+/* Does it lock its access to memory? */
+bool guard_locks(const cs_insn *insn);
 /* A near branch, conditional ones included. */
 bool guard_branches(const cs_insn *insn);
 

@@ -88,6 +88,13 @@ static bool uses_fs_or_gs(const cs_insn *insn)
     return prefix == X86_PREFIX_FS || prefix == X86_PREFIX_GS;
 }
 
+/* SDM volume 2, "XCHG": with memory, whatever the prefix says. */
+bool guard_locks(const cs_insn *insn)
+{
+    return memory_operand(insn) &&
+           (insn->detail->x86.prefix[0] == X86_PREFIX_LOCK || insn->id == X86_INS_XCHG);
+}
+
 bool guard_cannot(const cs_insn *insn, uint64_t offset, unsigned asked)
 {
     const cs_x86 *x86 = &insn->detail->x86;
@@ -106,7 +113,7 @@ bool guard_cannot(const cs_insn *insn, uint64_t offset, unsigned asked)
     /* Bytes beyond the usual limit; a branch to anywhere; what the library does with operations of its own
      * for atomic accesses. */
     return offset + insn->size > 0x10000 || (guard_branches(insn) && x86->prefix[2] == X86_PREFIX_OPSIZE) ||
-           (memory_operand(insn) && (x86->prefix[0] == X86_PREFIX_LOCK || insn->id == X86_INS_XCHG));
+           guard_locks(insn);
 }
 
 bool guard_changes(const cs_insn *insn)

@@ -128,7 +128,7 @@ struct scanning {
 struct plain {
     unsigned size; /* 0: not to be read from these bytes */
     uint32_t cost;
-    uint8_t guards;
+    uint16_t guards;
     uint16_t x87_word;
     bool checked; /* it must be checked by itself */
     bool last;    /* the block ends with it */
@@ -143,12 +143,13 @@ static struct plain plain_instruction(const struct scanning *s, unsigned at, con
     cs_insn *insn = s->core->decoded;
     if (!cs_disasm_iter(s->core->decoder[s->mode], &code, &left, &address, insn))
         return (struct plain){0};
-    return (struct plain){.size = insn->size,
-                          .cost = cost_of(s->core, insn),
-                          .guards = guard_of(insn),
-                          .x87_word = x87_word(insn, bytes, s->flags),
-                          .checked = !s->bare && guard_cannot(insn, s->offset + at, s->asked),
-                          .last = guard_changes(insn)};
+    return (struct plain){
+        .size = insn->size,
+        .cost = cost_of(s->core, insn),
+        .guards = (uint16_t)(guard_of(insn) | (s->asked & GUARD_LOCKS && guard_locks(insn) ? GUARD_LINE : 0)),
+        .x87_word = x87_word(insn, bytes, s->flags),
+        .checked = !s->bare && guard_cannot(insn, s->offset + at, s->asked),
+        .last = guard_changes(insn)};
 }
 
 static void lead_alone(struct core *core, struct core_scan *scan, uint32_t cost)
@@ -244,6 +245,8 @@ static unsigned asked_by(uint32_t flags)
     unsigned asked = flags & LIB_HF_CHECK_FS_GS ? GUARD_FS_GS : 0;
     if (flags & LIB_HF_CHECK_SIMD)
         asked |= GUARD_SIMD;
+    if (flags & LIB_HF_CHECK_LOCKS)
+        asked |= GUARD_LOCKS;
     if (!(flags & LIB_HF_PROTECTED) || flags & LIB_HF_VIRTUAL_8086)
         asked |= GUARD_LIMITS;
     return asked;

@@ -24,11 +24,13 @@ static void export_segment(struct lib_segment *to, const struct cpu_segment *fro
     to->selector = from->selector;
     to->base = from->base;
     to->limit = from->limit;
-    /* The library knows no unusable bit: a segment that is not present stands for it. The DPL stays, it is the CPL. */
+    /* The library knows no unusable bit: a segment that is not present stands for it. The DPL stays, it is
+     * the CPL. */
     to->flags = (rights & FLAGS_MASK & ~(rights & AR_UNUSABLE ? (uint32_t)AR_P : 0)) << FLAGS_TO_RIGHTS_SHIFT;
 }
 
-/* Only what translated code can change by itself is read back: registers, flags, data segments and shadows. */
+/* Only what translated code can change by itself is read back: registers, flags, data segments and shadows.
+ */
 void core_import(struct core *core)
 {
     struct cpu_state *s = core->config.state;
@@ -40,12 +42,14 @@ void core_import(struct core *core)
     s->rflags = (helper_read_eflags_x86_64(env) & ~(RFLAGS_VM | RFLAGS_RF)) | (env->rflags & RFLAGS_VM);
     for (int i = SEG_ES; i <= SEG_GS; i++)
         import_segment(&s->seg[i], &env->seg[i]);
-    bool nothing_ran = *core->config.instructions == core->exported_instructions && env->rip == core->exported_rip;
+    bool nothing_ran =
+        *core->config.instructions == core->exported_instructions && env->rip == core->exported_rip;
     if ((nothing_ran && core->exported_rf) || core->step_goes_on)
         s->rflags |= RFLAGS_RF;
     s->interruptibility_state &= ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
     if (env->hflags & LIB_HF_INHIBIT_INTERRUPTS)
-        s->interruptibility_state |= nothing_ran && core->exported_shadow ? core->exported_shadow : BLOCKING_BY_MOV_SS;
+        s->interruptibility_state |=
+            nothing_ran && core->exported_shadow ? core->exported_shadow : BLOCKING_BY_MOV_SS;
 }
 
 static void export_flags(struct core *core, uint64_t rflags)
@@ -54,7 +58,8 @@ static void export_flags(struct core *core, uint64_t rflags)
     env->cc_source = rflags & RFLAGS_ARITHMETIC;
     env->cc_operation = LIB_CC_EFLAGS;
     env->direction = rflags & RFLAGS_DF ? -1 : 1;
-    /* RF means something only to the breakpoints of the model; in the library it would stick and split blocks. */
+    /* RF means something only to the breakpoints of the model; in the library it would stick and split
+     * blocks. */
     env->rflags = (rflags & ~(RFLAGS_ARITHMETIC | RFLAGS_DF | RFLAGS_RF)) | RFLAGS_FIXED1;
     core->exported_rf = (rflags & RFLAGS_RF) != 0;
     core->step_goes_on = false;
@@ -83,6 +88,7 @@ static void export_hidden_flags(struct core *core)
         core->cpu->next_block_flags = LIB_BLOCK_ONE_INSTRUCTION;
     else
         env->hflags |= step_flags(core);
+    step_ask_for_devices(core);
     core->exported_shadow = (uint8_t)shadow;
 }
 

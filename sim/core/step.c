@@ -40,6 +40,27 @@ static bool all_checked(const struct core *core, bool protected_mode)
     return protected_mode && !segments_flat(env);
 }
 
+static bool locks_of_monitor(const struct core *core)
+{
+    return core->config.bus_locks.wanted && *core->config.bus_locks.wanted;
+}
+
+bool step_locks_wanted(const struct core *core)
+{
+    const struct cpu_state *s = core->config.state;
+    return locks_of_monitor(core) || (s->msr.test_ctrl & TEST_CTRL_SPLIT_LOCK) ||
+           (s->msr.debugctl & DEBUGCTL_BUS_LOCK_DETECT && core->env->hflags & LIB_HF_CPL);
+}
+
+void step_ask_for_devices(struct core *core)
+{
+    if (core->asks_for_devices ||
+        !(locks_of_monitor(core) || core->config.state->msr.debugctl & DEBUGCTL_BUS_LOCK_DETECT))
+        return;
+    core->asks_for_devices = true;
+    mmu_drop_outer_all(core->config.mmu);
+}
+
 /* FS and GS are apart from the others: systems leave them null, or give them limits of their own. */
 uint32_t step_flags(const struct core *core)
 {
@@ -47,6 +68,8 @@ uint32_t step_flags(const struct core *core)
     const bool protected_mode =
         (env->cr[0] & CR0_PE) && !(env->rflags & RFLAGS_VM) && !(env->hflags & LIB_HF_CS64);
     uint32_t flags = simd_unmasked(core) ? LIB_HF_CHECK_SIMD : 0;
+    if (step_locks_wanted(core))
+        flags |= LIB_HF_CHECK_LOCKS;
     if (all_checked(core, protected_mode))
         return flags | LIB_HF_CHECKED;
     if (protected_mode && !(flat_data(&env->seg[SEG_FS]) && flat_data(&env->seg[SEG_GS])))
@@ -66,6 +89,7 @@ static void run_one(struct core *core, const cs_insn *insn, uint64_t watch_hits)
     core->step_simd = insn && simd_unmasked(core) && simd_arithmetic(insn);
     if (core->step_simd)
         simd_begin(core);
+    core->step_locks = false;
     core->step_rflags = core->config.state->rflags;
     core->step_branches = insn && guard_branches(insn);
     core->step_repeats = insn && step_repeats(insn);
@@ -89,8 +113,7 @@ static void note_read(const struct step_piece *piece, enum mmu_status status, st
 
 /* Pages of one piece: the library changes memory and registers as it goes, so both must be there before it
  * begins. */
-static enum mmu_status translate_piece(struct core *core, const struct step_piece *piece,
-                                       struct mmu_fault *fault)
+static enum mmu_status translate_piece(struct core *core, struct step_piece *piece, struct mmu_fault *fault)
 {
     const struct cpu_state *s = core->config.state;
     const struct mmu_mode mode = {
@@ -99,6 +122,7 @@ static enum mmu_status translate_piece(struct core *core, const struct step_piec
     struct mmu_translation translation;
     enum mmu_status status =
         mmu_translate(core->config.mmu, piece->linear, piece->kind, mode, &translation, fault);
+    piece->beyond_ram = status == MMU_OK && !phys_ram(core->config.mem, translation.physical, 1);
     if (status != MMU_OK || !((last ^ piece->linear) >> 12))
         return status;
     last &= ~0xfffull; /* the first byte of the second page: what CR2 will hold */
@@ -139,6 +163,23 @@ static bool raise_general_protection(struct core *core)
     return raise(core, &fault.event);
 }
 
+static bool splits_line(const struct step_verdict *verdict)
+{
+    for (unsigned i = 0; i < verdict->pieces; i++)
+        if ((verdict->piece[i].linear ^ (verdict->piece[i].linear + verdict->piece[i].size - 1)) >> 6)
+            return true;
+    return false;
+}
+
+/* SDM volume 3A, "Bus Locking": of uncacheable memory what is not RAM. */
+static bool asserts_bus_lock(const struct step_verdict *verdict)
+{
+    for (unsigned i = 0; i < verdict->pieces; i++)
+        if (verdict->piece[i].beyond_ram)
+            return true;
+    return splits_line(verdict);
+}
+
 bool step_on_trap(struct core *core)
 {
     const struct cpu_state *s = core->config.state;
@@ -158,6 +199,11 @@ bool step_on_trap(struct core *core)
         return raise(core, &verdict.event);
     if (step_moved(core, insn, &verdict, &status, &fault))
         return status == MMU_OK ? true : client->memory_fault(client->opaque, status, &fault);
+    const bool locks = step_locks_wanted(core) && guard_locks(insn);
+    if (locks && s->msr.test_ctrl & TEST_CTRL_SPLIT_LOCK && splits_line(&verdict)) {
+        const struct cpu_outcome alignment = outcome_fault_code(VECTOR_AC, 0);
+        return raise(core, &alignment.event);
+    }
     for (unsigned i = 0; i < verdict.pieces; i++) {
         status = translate_piece(core, &verdict.piece[i], &fault);
         note_read(&verdict.piece[i], status, &fault);
@@ -168,7 +214,17 @@ bool step_on_trap(struct core *core)
     if (insn->id == X86_INS_CALL && step_call_target(core, insn, &target) && !step_may_branch_to(s, target))
         return raise_general_protection(core);
     run_one(core, insn, verdict.watch_hits);
+    core->step_locks = locks && asserts_bus_lock(&verdict);
     return true;
+}
+
+uint64_t step_bus_lock(struct core *core)
+{
+    const struct core_bus_locks *client = &core->config.bus_locks;
+    const bool asserted = core->step_locks && client->asserted;
+    core->step_locks = false;
+    core->poll_soon |= asserted;
+    return asserted ? client->asserted(client->opaque) : 0;
 }
 
 static bool branch_failed(const struct core *core)

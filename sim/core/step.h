@@ -6,7 +6,8 @@
  * flat (where only FS or GS is not: for instructions with their override), and when the client is to be told
  * of each instruction (monitor trap flag). A bit of the library's flags word says so; blocks translated under
  * it hold one trap each. step_check.c decides about one instruction, whose accesses to memory step_operands.c
- * names. An address that translated code refuses (guard.h) leads here too.
+ * names. An address that translated code refuses (guard.h) leads here too; where bus locks are looked for, that
+ * of a locked operand across a cache line is one, and each access to what is not RAM.
  */
 #ifndef VTSIM_CORE_STEP_H
 #define VTSIM_CORE_STEP_H
@@ -44,6 +45,7 @@ struct step_piece {
     unsigned size;
     enum mmu_access kind;
     bool reads; /* also where kind is MMU_WRITE */
+    bool beyond_ram; /* found in translating it */
 };
 
 /* What was found about the instruction at RIP. */
@@ -61,6 +63,8 @@ static inline bool step_each(const struct core *core)
     return core->config.single_step.wanted && *core->config.single_step.wanted;
 }
 
+/* Bus locks are looked for: "VMM bus-lock detection", IA32_DEBUGCTL outside CPL 0, or that split locks are to raise #AC. */
+bool step_locks_wanted(const struct core *core);
 /* What the state asks of translated code: LIB_HF_CHECKED and its like. Asked of the library's own state,
  * between blocks. */
 uint32_t step_flags(const struct core *core);
@@ -92,6 +96,10 @@ void step_fault_of_read(struct core *core);
  * unmasked exception of SSE? Asked between blocks. What it did is then undone, and its fault is raised. */
 bool step_failed(struct core *core);
 bool step_undo(struct core *core);
+/* The checked instruction is over: if it asserted a bus lock, the client is told. Conditions of a debug trap after it. */
+uint64_t step_bus_lock(struct core *core);
+/* Bus locks are looked for, for the first time: from now on translated code asks for what is not RAM at each access. */
+void step_ask_for_devices(struct core *core);
 /* If the block that ran last ended inside a repeated string instruction, puts RIP and RFLAGS.RF of the state
  * as a processor has them there. The state is imported. */
 void step_note_repetition(struct core *core);

@@ -64,7 +64,8 @@ static bool check_access(const struct cpu_state *s, const struct step_access *a,
     }
     verdict->watch_hits |= breakpoints_hit(
         s, linear, a->size, BREAKPOINT_ON_ACCESS | (a->write ? (unsigned)BREAKPOINT_ON_WRITE : 0));
-    verdict->piece[verdict->pieces++] = (struct step_piece){linear, a->size, kind, a->read};
+    verdict->piece[verdict->pieces++] =
+        (struct step_piece){.linear = linear, .size = a->size, .kind = kind, .reads = a->read};
     return true;
 }
 

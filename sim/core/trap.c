@@ -15,7 +15,7 @@ enum {
     TRAP_EXCEPTION_FIRST = 0x140,
     TRAP_EXCEPTION_LAST = 0x15f,
     DR6_BS = 1 << 14,
-    DR6_BREAKPOINTS = 0xf,
+    DR6_BREAKPOINTS = 0xf | 1 << 11, /* and BLD */
     PENDING_ENABLED_BREAKPOINT = 1 << 12
 };
 
@@ -36,7 +36,8 @@ static bool deliver_exception(struct core *core, unsigned vector)
     if (vector == VECTOR_DB) {
         struct cpu_state *s = core->config.state;
         step_note_repetition(core); /* RFLAGS.TF: it comes between iterations too */
-        event.debug_conditions = DR6_BS | core->watch_hits | (s->pending_debug_exceptions & DR6_BREAKPOINTS);
+        event.debug_conditions =
+            DR6_BS | core->watch_hits | step_bus_lock(core) | (s->pending_debug_exceptions & DR6_BREAKPOINTS);
         s->pending_debug_exceptions = 0;
     }
     return core->config.client->exception(core->config.client->opaque, &event);
@@ -224,7 +225,7 @@ static bool step_done(struct core *core)
         core_empty_code_buffer(core); /* each way out of here makes the library forget which block ran last */
     end_iteration(core);
     bool told = step_each(core) || core->poll_soon;
-    if (!core->watch_hits && !told) {
+    if (!core->watch_hits && !core->step_locks && !told) {
         core->env->hflags |= step_flags(core);
         return *core->budget >= 0 && !window_open(core) ? true : core_between_blocks(core);
     }
@@ -233,8 +234,9 @@ static bool step_done(struct core *core)
     core->poll_soon = core->poll_soon || told;
     if (step_each(core))
         core->config.single_step.done(core->config.single_step.opaque);
-    uint64_t hits = core->watch_hits;
+    uint64_t hits = core->watch_hits | step_bus_lock(core);
     core->watch_hits = 0;
+    event.debug_conditions = hits;
     if (!hits) {
         resume(core, true);
     } else if (core->config.state->interruptibility_state & BLOCKING_BY_MOV_SS) {

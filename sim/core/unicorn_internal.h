@@ -173,13 +173,14 @@ enum {
     LIB_HF_VIRTUAL_8086 = 1 << 17,
     LIB_HF_INTERCEPTS = 1 << 21,
     LIB_HF_SMAP = 1 << 23,
+    LIB_HF_CHECK_LOCKS = 1 << 24, /* ours, see step.h; the library's I/O instructions look at it, which the model executes */
     LIB_HF_MPX_ENABLED = 1 << 25,
     LIB_HF_BOUNDS_IN_USE = 1 << 26, /* near branches call the library's helper: bounds.c */
     /* unused by the library: ours, see step.h */
     LIB_HF_CHECKED = 1 << 27,
     LIB_HF_CHECK_FS_GS = 1 << 28,
     LIB_HF_CHECK_SIMD = 1 << 29,
-    LIB_HF_OURS = LIB_HF_CHECKED | LIB_HF_CHECK_FS_GS | LIB_HF_CHECK_SIMD,
+    LIB_HF_OURS = LIB_HF_CHECKED | LIB_HF_CHECK_FS_GS | LIB_HF_CHECK_SIMD | LIB_HF_CHECK_LOCKS,
     LIB_HF_WORLD_SHIFT = 30, /* likewise, two bits: outer_cache.c */
     LIB_HF2_GIF = 1,
     LIB_CC_EFLAGS = 1,

@@ -109,6 +109,9 @@ enum cpu_status cpu_memory_fault(struct cpu *cpu, enum mmu_status status, const 
 /* The core ran one instruction of translated code, or one iteration of a repeated one, by itself, because
  * vmx.monitor_trap was true. */
 void cpu_stepped(struct cpu *cpu);
+/* The instruction of translated code that has just completed asserted a bus lock: a VM exit becomes due by "VMM bus-lock
+ * detection"; gives what OS bus-lock detection adds to the debug trap after it (SDM volume 3B, "OS Bus-Lock Detection"). */
+uint64_t cpu_bus_lock(struct cpu *cpu);
 /* Between two instructions: time has advanced; take what is due (exits, NMI, interrupts), wake from HLT. */
 enum cpu_status cpu_poll(struct cpu *cpu);
 /* The next cycle at which cpu_poll must be called even if nothing else happens; CPU_AT_ONCE: again before the next

@@ -51,6 +51,8 @@ enum cpuid_register { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX };
     X(CLWB, 7, EBX, 24)                                                                                      \
     X(SHADOW_STACK, 7, ECX, 7)                                                                               \
     X(BRANCH_TRACKING, 7, EDX, 20)                                                                           \
+    X(BUS_LOCK_DETECT, 7, ECX, 24)                                                                           \
+    X(CORE_CAPABILITIES, 7, EDX, 30)                                                                         \
     X(WAITPKG, 7, ECX, 5)                                                                                    \
     X(RDPID, 7, ECX, 22)                                                                                     \
     X(SERIALIZE, 7, EDX, 14)                                                                                 \

@@ -118,6 +118,8 @@ static const struct msr_row rows[] = {
     SPECIAL(MSR_TSC, MSR_TSC, "IA32_TIME_STAMP_COUNTER", FEATURE_TSC, msr_read_tsc, msr_write_tsc),
     CONSTANT(0x17, "IA32_PLATFORM_ID", MSR_ALWAYS, 0),
     SPECIAL(MSR_APIC_BASE, MSR_APIC_BASE, "IA32_APIC_BASE", FEATURE_APIC, msr_read_apic, msr_write_apic),
+    STATE(0x33, "MSR_TEST_CTRL", FEATURE_CORE_CAPABILITIES, test_ctrl, ~TEST_CTRL_SPLIT_LOCK,
+          no_reserved_bits),
     SPECIAL(MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, "IA32_FEATURE_CONTROL", FEATURE_VMX,
             msr_read_feature_control, msr_write_feature_control),
     SPECIAL(MSR_TSC_ADJUST, MSR_TSC_ADJUST, "IA32_TSC_ADJUST", FEATURE_TSC_ADJUST, msr_read_tsc_adjust,
@@ -127,6 +129,7 @@ static const struct msr_row rows[] = {
     STORED(0x8b, "IA32_BIOS_SIGN_ID", MSR_ALWAYS, 0, NULL),
     SPECIAL(MSR_PMC0, MSR_PMC0 + PMU_GENERAL - 1, "IA32_PMC0", FEATURE_PERFMON_2, pmu_read_msr,
             pmu_write_msr),
+    CONSTANT(0xcf, "IA32_CORE_CAPABILITIES", FEATURE_CORE_CAPABILITIES, 1 << 5), /* split-lock disable */
     STORED(0xe1, "IA32_UMWAIT_CONTROL", FEATURE_WAITPKG, UPPER_HALF | 2, no_reserved_bits),
     CONSTANT(MSR_MTRRCAP, "IA32_MTRRCAP", FEATURE_MTRR, 0x508), /* WC, fixed ranges, eight variable ranges */
     CONSTANT(0x10a, "IA32_ARCH_CAPABILITIES", FEATURE_ARCH_CAPABILITIES, ARCH_CAPABILITIES),
@@ -144,8 +147,7 @@ static const struct msr_row rows[] = {
     STORED(0x199, "IA32_PERF_CTL", FEATURE_EIST, ~0xffffull, no_reserved_bits),
     SPECIAL(MSR_MISC_ENABLE, MSR_MISC_ENABLE, "IA32_MISC_ENABLE", MSR_ALWAYS, msr_read_misc_enable,
             msr_write_misc_enable),
-    STATE(MSR_DEBUGCTL, "IA32_DEBUGCTL", MSR_ALWAYS, debugctl, ~(DEBUGCTL_LBR | DEBUGCTL_BTF),
-          no_reserved_bits),
+    SPECIAL(MSR_DEBUGCTL, MSR_DEBUGCTL, "IA32_DEBUGCTL", MSR_ALWAYS, msr_read_debugctl, msr_write_debugctl),
     MTRR_PAIR(0),
     MTRR_PAIR(1),
     MTRR_PAIR(2),

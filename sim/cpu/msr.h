@@ -115,6 +115,8 @@ bool msr_read_segment_base(struct cpu *cpu, uint32_t index, uint64_t *value);
 bool msr_write_segment_base(struct cpu *cpu, uint32_t index, uint64_t value);
 bool msr_read_apic(struct cpu *cpu, uint32_t index, uint64_t *value);
 bool msr_write_apic(struct cpu *cpu, uint32_t index, uint64_t value);
+bool msr_read_debugctl(struct cpu *cpu, uint32_t index, uint64_t *value);
+bool msr_write_debugctl(struct cpu *cpu, uint32_t index, uint64_t value);
 bool msr_read_spec_ctrl(struct cpu *cpu, uint32_t index, uint64_t *value);
 bool msr_write_spec_ctrl(struct cpu *cpu, uint32_t index, uint64_t value);
 bool msr_write_command(struct cpu *cpu, uint32_t index, uint64_t value);

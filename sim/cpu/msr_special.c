@@ -196,6 +196,26 @@ bool msr_read_spec_ctrl(struct cpu *cpu, uint32_t index, uint64_t *value)
     return true;
 }
 
+bool msr_read_debugctl(struct cpu *cpu, uint32_t index, uint64_t *value)
+{
+    (void)index;
+    *value = cpu->state.msr.debugctl;
+    return true;
+}
+
+/* SDM volume 3B, "IA32_DEBUGCTL MSR": LBR and BTF, and bus-lock detection with its CPUID bit. */
+bool msr_write_debugctl(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    const uint64_t allowed =
+        DEBUGCTL_LBR | DEBUGCTL_BTF |
+        (cpu_has_feature(cpu->profile, FEATURE_BUS_LOCK_DETECT) ? DEBUGCTL_BUS_LOCK_DETECT : 0);
+    (void)index;
+    if (value & ~allowed)
+        return false;
+    cpu->state.msr.debugctl = value;
+    return true;
+}
+
 /* SDM volume 4, IA32_SPEC_CTRL: IBRS, STIBP and SSBD, each with its CPUID bit. Speculation is not modelled:
  * kept, no effect. */
 bool msr_write_spec_ctrl(struct cpu *cpu, uint32_t index, uint64_t value)

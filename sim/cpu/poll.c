@@ -48,7 +48,8 @@ static bool external_interrupt_due(const struct cpu *cpu)
 static enum cpu_status take_debug_exception(struct cpu *cpu)
 {
     struct cpu_outcome outcome = outcome_fault(VECTOR_DB);
-    outcome.event.debug_conditions = cpu->state.pending_debug_exceptions & (DEBUG_CONDITIONS | DEBUG_BS);
+    outcome.event.debug_conditions =
+        cpu->state.pending_debug_exceptions & (DEBUG_CONDITIONS | DEBUG_BS | DR6_BUS_LOCK);
     cpu->state.pending_debug_exceptions = 0;
     return cpu_settle(cpu, &outcome, NULL);
 }

@@ -12,7 +12,7 @@
 #include "sim/cpu/delivery/delivery.h"
 
 #define DEBUG_BS (1ull << 14)
-#define DEBUG_BREAKPOINTS 0xfull
+#define DEBUG_BREAKPOINTS (0xfull | DR6_BUS_LOCK) /* what makes a trap after the instruction */
 #define DEBUG_ENABLED_BREAKPOINT (1ull << 12)
 #define DEBUGCTL_BTF (1ull << 1)
 
@@ -481,6 +481,12 @@ enum cpu_status cpu_exception(struct cpu *cpu, const struct cpu_event *event)
     if (event->vector == VECTOR_DB && hold_debug_trap(cpu, event->debug_conditions))
         return cpu_ready(cpu);
     return cpu_follow_counters(cpu, cpu_settle(cpu, &outcome, NULL));
+}
+
+uint64_t cpu_bus_lock(struct cpu *cpu)
+{
+    vmx_note_bus_lock(&cpu->vmx);
+    return cpu->state.msr.debugctl & DEBUGCTL_BUS_LOCK_DETECT && cpu_cpl(&cpu->state) ? DR6_BUS_LOCK : 0;
 }
 
 void cpu_stepped(struct cpu *cpu)

@@ -100,6 +100,10 @@ static void controls(void **unused)
     assert_true(p->has_ept && !p->has_vpid);
     assert_int_equal(p->vmx.ept_vpid_cap >> 32, 0);
 
+    p = selected("sapphirerapids,-enable-hlat");
+    assert_int_equal(vmx_tertiary_controls_may_be_1(&p->vmx), 0x1c);
+    assert_true(p->has_vpid && p->has_ept);
+
     p = selected("skylake,-activate-secondary-controls");
     assert_int_equal(secondary(p), 0);
     assert_false(p->has_ept || p->has_vpid || p->vmx.ept_vpid_cap || vmx_vm_functions(&p->vmx));

@@ -33,6 +33,27 @@ static void secondary_controls_are_ignored_when_inactive(void **state)
     assert_false(passes(&f, VMX_CHECK_GUEST));
 }
 
+/* SDM tables "Format of Pending-Debug-Exceptions" and "IA32_DEBUGCTL": bits that OS bus-lock detection
+ * brings. */
+static void bus_lock_bits(void **state)
+{
+    static struct fixture f;
+    (void)state;
+    for (unsigned supported = 0; supported < 2; supported++) {
+        fixture_long(&f);
+        f.cpuid[0].ecx = supported << 24;
+        f.vmcs.guest_pending_debug_exceptions = 1 << 12 | 1 << 11;
+        assert_int_equal(passes(&f, VMX_CHECK_GUEST), supported);
+        f.vmcs.guest_pending_debug_exceptions = 0;
+        f.vmcs.vm_entry_controls |= ENTRY_LOAD_DEBUG_CONTROLS;
+        f.vmcs.guest_dr7 = 0x400;
+        f.vmcs.guest_ia32_debugctl = 4;
+        assert_int_equal(passes(&f, VMX_CHECK_GUEST), supported);
+        f.vmcs.guest_ia32_debugctl = 8;
+        assert_false(passes(&f, VMX_CHECK_GUEST));
+    }
+}
+
 /* SDM appendix A: without IA32_VMX_BASIC[55] the TRUE capability MSRs do not exist. */
 static void true_capabilities_hold_only_with_basic_55(void **state)
 {
@@ -339,6 +360,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(secondary_controls_are_ignored_when_inactive),
+        cmocka_unit_test(bus_lock_bits),
         cmocka_unit_test(true_capabilities_hold_only_with_basic_55),
         cmocka_unit_test(eptp_values),
         cmocka_unit_test(msr_lists),

@@ -92,8 +92,11 @@ static void debug_exceptions(void **state)
     setup();
     b.vmx.vmcs.exception_bitmap = 1u << VECTOR_DB;
     assert_true(exits((struct cpu_event){
-        .vector = VECTOR_DB, .type = EVENT_HARDWARE_EXCEPTION, .debug_conditions = 0xffff4ff5}));
+        .vector = VECTOR_DB, .type = EVENT_HARDWARE_EXCEPTION, .debug_conditions = 0xffff47f5}));
     assert_int_equal(result.qualification, 0x4005); /* BS, B2, B0; what DR6 reads as 1 is not there */
+    assert_true(exits((struct cpu_event){
+        .vector = VECTOR_DB, .type = EVENT_HARDWARE_EXCEPTION, .debug_conditions = 0x801}));
+    assert_int_equal(result.qualification, 0x801); /* BLD, which DR6 has inverted */
     assert_true(exits((struct cpu_event){
         .vector = VECTOR_DB, .type = EVENT_PRIVILEGED_SOFTWARE_EXCEPTION, .instruction_length = 1}));
     assert_int_equal(result.interruption_information, 0x80000501);

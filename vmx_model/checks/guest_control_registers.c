@@ -6,6 +6,7 @@
 #define DEBUGCTL_DEFINED 0x7fc3ull
 #define DEBUGCTL_RTM (1ull << 15)
 #define CPUID_7_EBX_RTM (1u << 11)
+#define CPUID_7_ECX_BUS_LOCK_DETECT (1u << 24)
 
 static uint64_t cr0_unchecked_bits(const struct check_context *c)
 {
@@ -13,13 +14,14 @@ static uint64_t cr0_unchecked_bits(const struct check_context *c)
     return CR0_NW | CR0_CD | (unrestricted ? CR0_PE | CR0_PG : 0);
 }
 
-/* Only bit 15 needs a look at CPUID, and the field rarely sets it. */
+/* Only bits 2 and 15 need a look at CPUID, and the field rarely sets them. */
 static uint64_t debugctl_reserved(const struct check_context *c)
 {
-    uint32_t registers[4] = {0, CPUID_7_EBX_RTM, 0, 0};
-    if (c->vmcs->guest_ia32_debugctl & DEBUGCTL_RTM)
+    uint32_t registers[4] = {0};
+    if (c->vmcs->guest_ia32_debugctl & (DEBUGCTL_RTM | DEBUGCTL_BUS_LOCK_DETECT))
         profile_cpuid(c->profile, 7, 0, registers);
-    return ~(DEBUGCTL_DEFINED | (registers[1] & CPUID_7_EBX_RTM ? DEBUGCTL_RTM : 0));
+    return ~(DEBUGCTL_DEFINED | (registers[1] & CPUID_7_EBX_RTM ? DEBUGCTL_RTM : 0) |
+             (registers[2] & CPUID_7_ECX_BUS_LOCK_DETECT ? DEBUGCTL_BUS_LOCK_DETECT : 0));
 }
 
 #define SECTION guest_control_registers

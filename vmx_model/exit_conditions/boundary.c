@@ -12,7 +12,7 @@ static bool held_by_activity_state(const struct vmx *vmx)
 bool vmx_boundary_due(const struct vmx *vmx)
 {
     return vmx->non_root && !vmx->injection_valid &&
-           (vmx->apic_write.pending ||
+           (vmx->apic_write.pending || vmx->bus_lock_due ||
             ((vmx->trap_exit_pending || vmx->monitor_trap_due) && !held_by_activity_state(vmx)));
 }
 
@@ -22,10 +22,21 @@ bool vmx_trap_exit(struct vmx *vmx, struct vm_exit *exit)
         return false;
     if (vmx->apic_write.pending)
         vmx_emulate_apic_write(vmx);
-    if (!vmx->trap_exit_pending)
+    if (vmx->trap_exit_pending)
+        *exit = vmx->trap_exit;
+    else if (vmx->bus_lock_due)
+        *exit = (struct vm_exit){.reason = EXIT_REASON_BUS_LOCK};
+    else
         return false;
-    *exit = vmx->trap_exit;
     return true;
+}
+
+/* SDM "Other Causes of VM Exits", bus locks: trap-like, before SMIs and INIT signals. Of two exits that
+ * follow one instruction (APIC-write emulation with it) the other one reports the bus lock in bit 26 of the
+ * exit reason. */
+void vmx_note_bus_lock(struct vmx *vmx)
+{
+    vmx->bus_lock_due = vmx->non_root && vmx->bus_lock_detection;
 }
 
 bool vmx_boundary_exit(struct vmx *vmx, struct vm_exit *exit)

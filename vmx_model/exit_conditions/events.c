@@ -6,8 +6,8 @@
  */
 #include "vmx_model/exit_conditions/exit_conditions.h"
 
-/* SDM table "Exit Qualification for Debug Exceptions": B3 to B0, BD, BS. */
-#define DEBUG_QUALIFICATION 0x600fu
+/* SDM table "Exit Qualification for Debug Exceptions": B3 to B0, BLD, BD, BS. */
+#define DEBUG_QUALIFICATION 0x680fu
 #define QUALIFICATION_NMI_UNBLOCKING (1u << 12)
 #define APIC_ACCESS_TYPE_SHIFT 12
 enum { APIC_ACCESS_DELIVERY = 3, APIC_ACCESS_GUEST_PHYSICAL_DELIVERY = 10, APIC_ACCESS_GUEST_PHYSICAL = 15 };

@@ -34,8 +34,11 @@ static bool is_fault(const struct cpu_event *event)
 static void note_debug_exception(struct cpu_state *state, const struct cpu_event *event)
 {
     const uint64_t conditions = event->debug_conditions & (DR6_CONDITIONS | DR6_BD | DR6_BS | DR6_BT);
-    if (conditions)
+    const bool bus_lock = (event->debug_conditions & DR6_BUS_LOCK) != 0;
+    if (conditions || bus_lock)
         state->dr6 = (state->dr6 & ~DR6_CONDITIONS) | conditions;
+    if (bus_lock)
+        state->dr6 &= ~DR6_BUS_LOCK;
     state->dr7 &= ~DR7_GD;
     state->msr.debugctl &= ~DEBUGCTL_LBR_AND_BTF;
     state->pending_debug_exceptions = 0;

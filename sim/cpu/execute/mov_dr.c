@@ -6,6 +6,7 @@
  * the #UD of CR4.DE, so that those are in the effect.
  */
 #include "sim/cpu/execute/execute.h"
+#include "sim/cpu/features.h"
 
 #define DR6_BD (1ull << 13)
 #define DR6_WRITABLE 0xe00full /* B0-B3, BD, BS, BT */
@@ -50,6 +51,13 @@ static unsigned debug_register_number(const struct insn *insn)
     return insn->reg == 4 || insn->reg == 5 ? insn->reg + 2u : insn->reg;
 }
 
+/* SDM volume 3B, "Debug Status Register (DR6)": BLD is always 1 without OS bus-lock detection. */
+static void write_dr6(struct cpu *cpu, uint64_t value)
+{
+    const uint64_t bus_lock = cpu_has_feature(cpu->profile, FEATURE_BUS_LOCK_DETECT) ? DR6_BUS_LOCK : 0;
+    cpu->state.dr6 = (value & (DR6_WRITABLE | bus_lock)) | (DR6_FIXED1 & ~bus_lock);
+}
+
 struct cpu_outcome execute_mov_to_dr(struct cpu *cpu, const struct insn *insn)
 {
     struct cpu_state *state = &cpu->state;
@@ -63,7 +71,7 @@ struct cpu_outcome execute_mov_to_dr(struct cpu *cpu, const struct insn *insn)
     if (number >= 6 && value >> 32)
         return general_protection();
     if (number == 6)
-        state->dr6 = (value & DR6_WRITABLE) | DR6_FIXED1;
+        write_dr6(cpu, value);
     else if (number == 7)
         state->dr7 = (value & DR7_WRITABLE) | DR7_FIXED1;
     else

@@ -7,7 +7,7 @@
  *
  * Over Ice Lake: protection keys for supervisor pages, the registers of shadow stacks (which cannot be
  * switched on: vmx_model/cet.h; indirect-branch tracking is left out, since systems switch that on unasked),
- * UMONITOR, UMWAIT and TPAUSE, SERIALIZE, IPI virtualization, instruction timeouts, hypervisor-managed
+ * UMONITOR, UMWAIT and TPAUSE, SERIALIZE, IPI virtualization, instruction timeouts, bus-lock detection, hypervisor-managed
  * linear-address translation (published for clients of the time; on this server: assumed). No publication
  * gives its round trip.
  *
@@ -34,8 +34,8 @@ static const struct cpuid_leaf cpuid[] = {
     ROW_MONITOR,
     ROW_POWER,
     /* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID MPX RDSEED ADX SMAP CLFLUSHOPT CLWB; ECX: UMIP PKU WAITPKG CET_SS LA57
-     * RDPID PKS; EDX: FSRM SERIALIZE IBRS STIBP L1D_FLUSH ARCH_CAPABILITIES SSBD */
-    {0x7, 0, 1, 0x019c478b, 0x804100ac, 0xbc004010},
+     * RDPID BUS_LOCK_DETECT PKS; EDX: FSRM SERIALIZE IBRS STIBP L1D_FLUSH ARCH_CAPABILITIES CORE_CAPABILITIES SSBD */
+    {0x7, 0, 1, 0x019c478b, 0x814100ac, 0xfc004010},
     {0x7, 1, 1u << 26, 0, 0, 0}, /* LAM */
     ROW_PERFORMANCE(8u),
     ROWS_TOPOLOGY,

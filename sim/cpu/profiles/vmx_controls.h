@@ -71,7 +71,8 @@
 #define SAPPHIRERAPIDS_ADDED_EXIT                                                                            \
     (EXIT_LOAD_CET_STATE | EXIT_LOAD_PKRS | EXIT_SAVE_IA32_PERF_GLOBAL_CTL | MPX_EXIT)
 #define SAPPHIRERAPIDS_ADDED_ENTRY (ENTRY_LOAD_CET_STATE | ENTRY_LOAD_PKRS | MPX_ENTRY)
-#define SAPPHIRERAPIDS_ADDED_SECONDARY (SECONDARY_ENABLE_USER_WAIT_AND_PAUSE | SECONDARY_INSTRUCTION_TIMEOUT)
+#define SAPPHIRERAPIDS_ADDED_SECONDARY                                                                       \
+    (SECONDARY_ENABLE_USER_WAIT_AND_PAUSE | SECONDARY_INSTRUCTION_TIMEOUT | SECONDARY_VMM_BUS_LOCK_DETECTION)
 
 /* What the first processors with VT-x had of these (2005): no virtual NMIs, MSR bitmaps or secondary
  * controls; of the state that came later (IA32_PAT, IA32_EFER, the VMX-preemption timer) nothing is saved or
