@@ -119,11 +119,13 @@ struct cpu_profile {
     size_t cpuid_count;
 };
 
+#define CPU_CR3_LAM (3ull << 61) /* LAM_U57 and LAM_U48 */
+
 /* Bits of CR3 that must be 0 in IA-32e mode: SDM volume 3A, "Control Registers"; bit 63 as a source operand
  * has a meaning of its own with CR4.PCIDE. */
 static inline uint64_t cpu_cr3_reserved(const struct cpu_profile *profile)
 {
-    const uint64_t lam = profile->has_lam ? 3ull << 61 : 0; /* LAM_U57 and LAM_U48 */
+    const uint64_t lam = profile->has_lam ? CPU_CR3_LAM : 0;
     return UINT64_MAX << profile->physical_address_bits & ~lam;
 }
 

@@ -338,7 +338,7 @@ static void pdpte_bits(void **state)
     assert_false(passes(&f, VMX_CHECK_GUEST));
 }
 
-/* Bits 62:61 are those of linear-address masking; in any paging mode, and though bit 63 stays reserved. */
+/* Bits 62:61 are those of linear-address masking, which is of IA-32e mode; bit 63 stays reserved. */
 static void cr3_with_linear_address_masking(void **state)
 {
     static struct fixture f;
@@ -354,6 +354,13 @@ static void cr3_with_linear_address_masking(void **state)
             f.vmcs.host_cr3 |= 1ull << bit;
             assert_int_equal(passes(&f, VMX_CHECK_HOST), lam);
         }
+    for (unsigned bit = 61; bit < 63; bit++) {
+        fixture_pae(&f);
+        f.profile.has_lam = true;
+        assert_true(passes(&f, VMX_CHECK_GUEST));
+        f.vmcs.guest_cr3 |= 1ull << bit;
+        assert_false(passes(&f, VMX_CHECK_GUEST));
+    }
 }
 
 int main(void)
