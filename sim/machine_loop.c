@@ -4,6 +4,9 @@
  */
 #include "sim/machine_private.h"
 
+#include <stdio.h>
+#include <string.h>
+
 enum { PROGRESS_CYCLES = 50000000 };
 
 uint64_t machine_cycles(const struct machine *m)
@@ -73,21 +76,36 @@ bool machine_stopped_by_platform(struct machine *m)
     return true;
 }
 
+/* Where every processor is, for somebody whose hypervisor does not come to its end. */
+static void end_at_limit(struct machine *m, uint64_t limit, const char *of_what)
+{
+    char places[448];
+    size_t used = 0;
+    *places = 0;
+    for (unsigned i = 0; i < m->processor_count && used < sizeof places; i++) {
+        const struct machine_processor *p = &m->processors[i];
+        used += (size_t)snprintf(places + used, sizeof places - used, "%sprocessor %u%s at RIP %#llx%s",
+                                 i ? ", " : "", i, p->halted ? " halted" : "",
+                                 (unsigned long long)p->cpu.state.rip,
+                                 p->cpu.vmx.non_root ? " in non-root operation" : "");
+    }
+    if (used >= sizeof places) /* the places of many processors: to the last whole one */
+        strcpy(strrchr(places, ','), " ...");
+    machine_end(m, MACHINE_LIMIT, "the run reached its limit of %llu %s: %s", (unsigned long long)limit,
+                of_what, places);
+}
+
 bool machine_check_limits(struct machine_processor *p)
 {
     struct machine *m = p->machine;
     const struct machine_options *o = m->options;
-    if (o->max_cycles && p->cpu.account.now >= o->max_cycles) {
-        machine_end(m, MACHINE_LIMIT, "the run reached its limit of %llu cycles",
-                    (unsigned long long)o->max_cycles);
-        return true;
-    }
-    if (o->max_instructions && p->cpu.instructions >= o->max_instructions) {
-        machine_end(m, MACHINE_LIMIT, "the run reached its limit of %llu instructions",
-                    (unsigned long long)o->max_instructions);
-        return true;
-    }
-    return false;
+    if (o->max_cycles && p->cpu.account.now >= o->max_cycles)
+        end_at_limit(m, o->max_cycles, "cycles");
+    else if (o->max_instructions && p->cpu.instructions >= o->max_instructions)
+        end_at_limit(m, o->max_instructions, "instructions");
+    else
+        return false;
+    return true;
 }
 
 static void tell_progress(const struct machine *m)
