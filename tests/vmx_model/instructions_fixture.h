@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +78,7 @@ struct fixture {
     struct cycle_account account;
     unsigned event_count;
     struct trace_event events[EVENTS];
+    char explained[256]; /* the last explanation's first line */
 };
 
 static inline uint64_t fixture_mmio_read(void *opaque, uint64_t physical, unsigned size)
@@ -124,7 +126,9 @@ static inline uint8_t fixture_acknowledge(void *opaque)
 
 static inline void fixture_explain(void *opaque, const char *line)
 {
-    (void)opaque, (void)line;
+    if (*line != ' ')
+        snprintf(((struct fixture *)opaque)->explained, sizeof((struct fixture *)opaque)->explained, "%s",
+                 line);
 }
 
 static inline void fixture_end_of_interrupt(void *opaque)

@@ -180,15 +180,21 @@ static void vmlaunch_and_vmresume_errors(void **unused)
 
     (void)unused;
     assert_fails_invalid(f, fixture_execute_register(f, INSN_VMLAUNCH));
+    assert_non_null(strstr(f->explained, "VMLAUNCH failed (VMfailInvalid): there is no current VMCS"));
     assert_fails_invalid(f, fixture_execute_register(f, INSN_VMRESUME));
+    assert_non_null(strstr(f->explained, "VMRESUME failed (VMfailInvalid): there is no current VMCS"));
     assert_succeeds(f, fixture_execute_pointer(f, INSN_VMCLEAR, VMCS_A));
     assert_succeeds(f, fixture_execute_pointer(f, INSN_VMPTRLD, VMCS_A));
     assert_fails(f, fixture_execute_register(f, INSN_VMRESUME), 5);
+    assert_non_null(strstr(f->explained, "VMRESUME failed (VM-instruction error 5)"));
+    assert_non_null(strstr(f->explained, "is clear; the first entry after VMCLEAR is a VMLAUNCH"));
     f->vmx.vmcs.launched = true;
     assert_fails(f, fixture_execute_register(f, INSN_VMLAUNCH), 4);
+    assert_non_null(strstr(f->explained, "is launched; VMRESUME enters it again"));
     /* Blocking by MOV SS is checked before the launch state; blocking by STI is not checked. */
     f->state.interruptibility_state = BLOCKING_BY_MOV_SS;
     assert_fails(f, fixture_execute_register(f, INSN_VMLAUNCH), 26);
+    assert_non_null(strstr(f->explained, "events are blocked by MOV SS or POP SS"));
     f->state.interruptibility_state = BLOCKING_BY_STI;
     assert_fails(f, fixture_execute_register(f, INSN_VMLAUNCH), 4);
     /* An all-zero VMCS has invalid controls: the entry's own checks are reached. */

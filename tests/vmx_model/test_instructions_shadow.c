@@ -178,7 +178,8 @@ static void vmptrld_of_a_shadow_vmcs(void **unused)
     fixture_free(f);
 }
 
-/* VM entry with a shadow VMCS: VMfailInvalid, before blocking by MOV SS and the launch state are looked at. */
+/* VM entry with a shadow VMCS: VMfailInvalid, before blocking by MOV SS and the launch state are looked at.
+ */
 static void no_entry_with_a_shadow_vmcs(void **unused)
 {
     struct fixture *f = fixture_with_vmcs();
@@ -187,6 +188,7 @@ static void no_entry_with_a_shadow_vmcs(void **unused)
     assert_succeeds(f, fixture_execute_pointer(f, INSN_VMPTRLD, SHADOW));
     f->state.interruptibility_state = BLOCKING_BY_MOV_SS;
     assert_fails_invalid(f, fixture_execute_register(f, INSN_VMLAUNCH));
+    assert_non_null(strstr(f->explained, "the current VMCS is a shadow VMCS"));
     assert_fails_invalid(f, fixture_execute_register(f, INSN_VMRESUME));
     assert_succeeds(f, fixture_execute_pointer(f, INSN_VMPTRLD, VMCS_A));
     assert_fails(f, fixture_execute_register(f, INSN_VMLAUNCH), 26);
