@@ -94,8 +94,8 @@ static struct cpu_outcome load_guest(struct vmx *vmx, bool launch)
                                                   v->vm_entry_msr_load_count, CYCLES_VM_ENTRY_MSRS);
         if (failed) {
             vmx->ops->explain(vmx->opaque,
-                              "VM entry failed: an entry of the VM-entry MSR-load area cannot be loaded; "
-                              "the exit qualification is its number (SDM \"Loading MSRs\")");
+                              "VM entry failed: exit reason 34 (bit 31 set); the exit qualification "
+                              "is the number of the entry that cannot be loaded");
             emit_failure(vmx, EXIT_REASON_ENTRY_FAILURE_MSR_LOADING, "VM-entry MSR-load area");
             return fail_late(vmx, EXIT_REASON_ENTRY_FAILURE_MSR_LOADING, failed, nmi_blocking);
         }

@@ -109,7 +109,7 @@ static void guest_state_qualifications(void **state)
     bench_end(&b);
 }
 
-static void fail_msr_loading(uint32_t index, uint32_t reserved)
+static void fail_msr_loading(uint32_t index, uint32_t reserved, const char *why)
 {
     bench_setup(&b, fixture_long);
     struct vmcs *v = &b.vmx.vmcs;
@@ -129,18 +129,23 @@ static void fail_msr_loading(uint32_t index, uint32_t reserved)
     assert_false(b.vmx.injection_valid);
     assert_false(b.mmu.regime.non_root);
     assert_int_equal(bench_event(&b, TRACE_VM_ENTRY_FAILED)->code, 34);
+    char msr[64];
+    snprintf(msr, sizeof msr, "MSR %08XH, bits 63:32 of the entry %08XH", index, reserved);
+    assert_non_null(strstr(b.explained, "entry 2 of the VM-entry MSR-load area, at 0x"));
+    assert_non_null(strstr(b.explained, msr));
+    assert_non_null(strstr(b.explained, why));
     bench_end(&b);
 }
 
 static void msr_loading_is_exit_34(void **state)
 {
     (void)state;
-    fail_msr_loading(MSR_FS_BASE, 0);
-    fail_msr_loading(0xc0000101, 0);         /* IA32_GS_BASE */
-    fail_msr_loading(0x808, 0);              /* x2APIC */
-    fail_msr_loading(0x9b, 0);               /* IA32_SMM_MONITOR_CTL */
-    fail_msr_loading(MSR_MISSING, 0);        /* WRMSR would fault */
-    fail_msr_loading(MSR_KERNEL_GS_BASE, 1); /* bits 63:32 of the entry */
+    fail_msr_loading(MSR_FS_BASE, 0, "cannot be loaded by such a list");
+    fail_msr_loading(0xc0000101, 0, "cannot be loaded by such a list");        /* IA32_GS_BASE */
+    fail_msr_loading(0x808, 0, "cannot be loaded by such a list");             /* x2APIC */
+    fail_msr_loading(0x9b, 0, "cannot be loaded by such a list");              /* IA32_SMM_MONITOR_CTL */
+    fail_msr_loading(MSR_MISSING, 0, "WRMSR of this value to it would fault"); /* WRMSR would fault */
+    fail_msr_loading(MSR_KERNEL_GS_BASE, 1, "must be 0");                      /* bits 63:32 of the entry */
 }
 
 /* Entries beyond the recommended maximum of 512 fail; blocking by NMI is that of before the entry. */
@@ -155,6 +160,8 @@ static void msr_list_longer_than_recommended(void **state)
     b.vmx.vmcs.guest_interruptibility_state = BLOCKING_BY_NMI;
     assert_int_equal(vmx_enter(&b.vmx, true, 3).kind, OUTCOME_JUMPED);
     assert_int_equal(b.vmx.vmcs.exit_qualification, 513);
+    assert_non_null(strstr(b.explained, "entry 513 of the VM-entry MSR-load area"));
+    assert_non_null(strstr(b.explained, "the list is longer than IA32_VMX_MISC bits 27:25 recommend"));
     assert_int_equal(b.state.interruptibility_state, 0);
     bench_end(&b);
 }
@@ -171,6 +178,7 @@ static void abort_after_failed_entry(void **state)
     assert_int_equal(vmx_enter(&b.vmx, true, 3).kind, OUTCOME_VMX_ABORT);
     assert_true(b.vmx.aborted);
     assert_int_equal(bench_get(&b, FIXTURE_VMCS) >> 32, 4);
+    assert_non_null(strstr(b.explained, "entry 1 of the VM-exit MSR-load area"));
     bench_end(&b);
 }
 

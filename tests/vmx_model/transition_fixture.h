@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -46,6 +47,7 @@ struct bench {
     struct trace_event event[64];
     unsigned events;
     unsigned explanations;
+    char explained[1024]; /* all their lines, one after the other */
     unsigned acknowledged, interrupts_ended, notifications;
     uint32_t notified;       /* destination of the last notification */
     uint8_t notified_vector; /* and its vector */
@@ -121,7 +123,10 @@ static inline void bench_notify(void *opaque, uint32_t destination, uint8_t vect
 static inline void bench_explain(void *opaque, const char *line)
 {
     assert_non_null(line);
-    ((struct bench *)opaque)->explanations++;
+    struct bench *b = opaque;
+    size_t used = strlen(b->explained);
+    snprintf(b->explained + used, sizeof b->explained - used, "%s\n", line);
+    b->explanations++;
 }
 
 /* A 64-bit host that uses nothing of what the VMCS's host area says, so that loading can be told from not
