@@ -70,7 +70,7 @@ static int run(int argc, char **argv)
         return cli_fail(CLI_USAGE, "a list of what? 'vtsim list --help' names them all");
     if (request.profile && !request.topic->fill_for)
         return cli_fail(CLI_USAGE,
-                        "the list of %s is the same for every processor: --cpu is for costs and cpus",
+                        "the list of %s is the same for every processor: --cpu is for costs, cpus and features",
                         request.topic->name);
     struct table table;
     table_init(&table, request.topic->name, "");

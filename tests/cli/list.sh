@@ -16,7 +16,7 @@ expect 0 "IA32_EFER" list msrs
 expect 0 "VMLAUNCH or VMRESUME" list costs
 expect 0 "VMLAUNCH or VMRESUME" list costs --cpu prescott
 expect 2 "did you mean 'nehalem'?" list costs --cpu nehalen
-expect 2 "the same for every processor" list fields --cpu skylake
+expect 2 "the same for every processor: --cpu is for costs, cpus and features" list fields --cpu skylake
 expect 2 "a list of what?" list
 expect 2 "did you mean 'fields'?" list field
 expect 2 "one list at a time" list fields rules
