@@ -75,7 +75,7 @@ struct cpu {
     struct cycle_account account; /* simulated time, and where it went */
     uint64_t instructions;        /* executed */
     const char *text;             /* of CPU_UNSUPPORTED, CPU_VMX_ABORT, CPU_TRIPLE_FAULT */
-    char text_buffer[256];
+    char text_buffer[320];
     struct fpu_access fpu; /* x87 and SSE state: in fpu_state until a core that keeps it is attached */
     struct fpu_state fpu_state;
     /* Deliveries that have reached no instruction boundary yet: the debug exception of the last one is next, before an

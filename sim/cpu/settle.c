@@ -20,6 +20,7 @@
 struct settling {
     struct cpu *cpu;
     struct cpu_event event;
+    struct cpu_event first; /* the one that the delivery began with */
     enum delivery_origin origin;
     bool iret_unblocked_nmi; /* event is a fault of an IRET that found NMIs (or virtual NMIs) blocked */
 };
@@ -48,16 +49,35 @@ static enum cpu_status settle_vm_exit(struct cpu *cpu, const struct vm_exit *exi
     }
 }
 
-/* In root operation shutdown; in non-root a VM exit, which is not one "during event delivery". */
-static enum cpu_status triple_fault(struct cpu *cpu, const struct cpu_event *last)
+static void describe_event(const struct cpu_event *event, char *text, size_t size)
 {
+    size_t used =
+        (size_t)snprintf(text, size, "%s %u",
+                         event->type == EVENT_HARDWARE_EXCEPTION ? "exception" : "interrupt", event->vector);
+    if (event->has_error_code)
+        used += (size_t)snprintf(text + used, size - used, " (error code %#x)", event->error_code);
+    if (event->type == EVENT_HARDWARE_EXCEPTION && event->vector == VECTOR_PF)
+        snprintf(text + used, size - used, " at %#llx", (unsigned long long)event->cr2);
+}
+
+/* In root operation shutdown; in non-root a VM exit, which is not one "during event delivery". first: what
+ * the chain of faults began with, for a person; null if that is not known. */
+static enum cpu_status triple_fault(struct cpu *cpu, const struct cpu_event *last,
+                                    const struct cpu_event *first)
+{
+    char at_last[80], at_first[80];
     if (cpu->vmx.non_root)
         return settle_vm_exit(cpu, &(struct vm_exit){.reason = EXIT_REASON_TRIPLE_FAULT});
-    snprintf(cpu->text_buffer, sizeof cpu->text_buffer,
-             "triple fault at CS:RIP %#x:%#llx: exception %u (error code %#x) while the double-fault handler "
-             "was called",
-             cpu->state.seg[SEG_CS].selector, (unsigned long long)cpu->state.rip, last->vector,
-             last->error_code);
+    describe_event(last, at_last, sizeof at_last);
+    size_t used =
+        (size_t)snprintf(cpu->text_buffer, sizeof cpu->text_buffer,
+                         "triple fault at CS:RIP %#x:%#llx: %s while the double-fault handler "
+                         "was called",
+                         cpu->state.seg[SEG_CS].selector, (unsigned long long)cpu->state.rip, at_last);
+    if (first) {
+        describe_event(first, at_first, sizeof at_first);
+        snprintf(cpu->text_buffer + used, sizeof cpu->text_buffer - used, "; it began with %s", at_first);
+    }
     trace_emit(cpu->trace, &(struct trace_event){.kind = TRACE_TRIPLE_FAULT,
                                                  .processor = cpu->processor,
                                                  .code = last->vector,
@@ -188,7 +208,7 @@ static bool nest(struct settling *s, struct cpu_event nested, enum cpu_status *s
         return false;
     }
     if (class_of(&s->event) == EVENT_DOUBLE_FAULT) {
-        *status = triple_fault(cpu, &nested);
+        *status = triple_fault(cpu, &nested, &s->first);
         return false;
     }
     s->origin = DELIVERY_NORMAL;
@@ -231,6 +251,7 @@ static enum cpu_status deliver_until_done(struct settling *s)
 {
     struct cpu *cpu = s->cpu;
     enum cpu_status status;
+    s->first = s->event;
     if (!cpu->boundary_missed)
         cpu->no_boundary_since = cpu->account.now;
     else if (timed_out(s, &status))
@@ -363,7 +384,7 @@ static enum cpu_status settle(struct cpu *cpu, const struct cpu_outcome *outcome
     case OUTCOME_VM_ENTRY:
         return settle_vm_entry(cpu);
     case OUTCOME_TRIPLE_FAULT:
-        return triple_fault(cpu, &outcome->event);
+        return triple_fault(cpu, &outcome->event, NULL);
     case OUTCOME_VMX_ABORT:
         return stop(cpu, CPU_VMX_ABORT, outcome->text);
     case OUTCOME_UNSUPPORTED:

@@ -301,6 +301,11 @@ static void chain_to_triple_fault(void **state)
     struct machine *m = *state;
     m->cpu.state.idtr.limit = 0;
     assert_int_equal(raise_event(m, exception(VECTOR_UD)), CPU_TRIPLE_FAULT);
+    /* #UD's gate is beyond the limit: #GP, and so on to the double fault's gate (error code 8 * 8 + 2, EXT)
+     */
+    assert_non_null(
+        strstr(m->cpu.text, "exception 13 (error code 0x43) while the double-fault handler was called"));
+    assert_non_null(strstr(m->cpu.text, "; it began with exception 6"));
 }
 
 /* The fault met in delivering INT n has EXT clear and pushes the INT itself; a benign second is delivered as

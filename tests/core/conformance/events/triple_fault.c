@@ -3,7 +3,7 @@
  * SDM: 3A, "Interrupt 8—Double Fault Exception (#DF)"
  * expect: status 6
  * expect: error triple fault at CS:RIP 0x8:
- * expect: error while the double-fault handler was called
+ * expect: error while the double-fault handler was called; it began with exception 6 (RIP
  */
 #include "lab.h"
 
