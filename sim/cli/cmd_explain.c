@@ -1,4 +1,5 @@
-/* cmd_explain.c: vtsim explain: what an exit reason, error, field, rule or MSR means, in plain words. */
+/* cmd_explain.c: vtsim explain: what an exit reason, error, field, rule, MSR, control, feature or finding
+ * means. */
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,14 +8,27 @@
 
 #include "sim/cli/cli.h"
 #include "sim/cli/lists.h"
+#include "sim/cpu/features.h"
+#include "sim/sanitize/sanitizer.h"
 #include "vmx_model/checks/checks.h"
+#include "vmx_model/control_table.h"
 #include "vmx_model/errors.h"
 #include "vmx_model/exit_reasons.h"
 #include "vmx_model/vmcs.h"
 
 #define EXIT_REASON_PREFIX "EXIT_REASON_"
 
-enum kind { ANY, ONLY_EXIT, ONLY_ERROR, ONLY_FIELD, ONLY_RULE, ONLY_MSR };
+enum kind {
+    ANY,
+    ONLY_EXIT,
+    ONLY_ERROR,
+    ONLY_FIELD,
+    ONLY_RULE,
+    ONLY_MSR,
+    ONLY_CONTROL,
+    ONLY_FEATURE,
+    ONLY_FINDING
+};
 
 struct term {
     char text[160];   /* the words, a space between them */
@@ -230,6 +244,84 @@ static void explain_msrs(struct term *term)
             print_msr(term, term->is_number ? (uint32_t)term->number : row->first, row->name, NULL);
 }
 
+static void print_profiles(const char *before, const struct vmx_control *control,
+                           bool (*holds)(const struct vmx_capabilities *, const struct vmx_control *))
+{
+    const struct cpu_profile *profile;
+    bool any = false;
+    printf("  %s:", before);
+    for (size_t i = 0; (profile = cpu_profile_at(i)); i++) {
+        if (!holds(&profile->vmx, control))
+            continue;
+        printf(" %s", profile->name);
+        any = true;
+    }
+    puts(any ? "." : " no profile.");
+}
+
+/* By its identifier, the SDM's name, or what --cpu takes: with "vmx-" before it, or without "enable". */
+static bool control_matches(struct term *term, const struct vmx_control *control)
+{
+    static const char prefix[] = "vmx-", enable[] = "enable_";
+    const char *whole = term->name, *identifier = control->identifier;
+    if (!strncasecmp(term->name, prefix, sizeof prefix - 1))
+        term->name += sizeof prefix - 1;
+    bool match = named(term, identifier) || same_name(term->name, control->name) ||
+                 (!strncmp(identifier, enable, sizeof enable - 1) &&
+                  same_name(term->name, identifier + sizeof enable - 1));
+    term->name = whole;
+    return match;
+}
+
+static void explain_controls(struct term *term)
+{
+    const struct vmx_control *control;
+    for (size_t i = 0; !term->is_number && (control = vmx_control_at(i)); i++) {
+        if (!control_matches(term, control))
+            continue;
+        const struct vmcs_field_info *field = vmcs_field_at(control->field);
+        heading(term, "Control");
+        printf("%s: %s\n", control->identifier, control->name);
+        printf("  Bit %u of field 0x%04x, %s.\n", vmx_control_bit(control), field->encoding, field->name);
+        print_profiles("It may be 1 on", control, vmx_control_may_be_1);
+        print_profiles("It must be 1 on", control, vmx_control_must_be_1);
+        printf("  SDM \"%s\"\n", vmx_control_section(control));
+    }
+}
+
+static void explain_features(struct term *term)
+{
+    static const char registers[4][4] = {
+        [CPUID_EAX] = "EAX", [CPUID_EBX] = "EBX", [CPUID_ECX] = "ECX", [CPUID_EDX] = "EDX"};
+    const char *name;
+    enum cpu_feature feature;
+    for (size_t i = 0; !term->is_number && (name = cpu_removable_at(i, &feature)); i++) {
+        if (!named(term, name))
+            continue;
+        const struct cpuid_bit bit = cpu_feature_bit(feature);
+        const struct cpu_profile *profile;
+        heading(term, "Feature");
+        printf("%s: CPUID.(EAX=%02XH,ECX=%u):%s[%u]\n  Offered by:", name, bit.leaf, bit.subleaf,
+               registers[bit.reg], bit.bit);
+        for (size_t p = 0; (profile = cpu_profile_at(p)); p++)
+            if (cpu_has_feature(profile, feature))
+                printf(" %s", profile->name);
+        printf(". Taken away by: --cpu PROFILE,-%s\n", name);
+    }
+}
+
+static void explain_findings(struct term *term)
+{
+    const struct finding_info *finding;
+    for (size_t i = 0; !term->is_number && (finding = finding_at(i)); i++) {
+        if (!named(term, finding->id))
+            continue;
+        heading(term, "Finding");
+        printf("%s (--sanitize %s): %s\n", finding->id, finding_group_name(finding->group), finding->what);
+        printf("  Way out: %s\n  SDM \"%s\"\n", finding->advice, finding->section);
+    }
+}
+
 /* A leading word that says what kind of thing is meant. */
 static void take_kind(struct term *term)
 {
@@ -245,7 +337,10 @@ static void take_kind(struct term *term)
                  {"VMCS field ", ONLY_FIELD},
                  {"field ", ONLY_FIELD},
                  {"rule ", ONLY_RULE},
-                 {"MSR ", ONLY_MSR}};
+                 {"MSR ", ONLY_MSR},
+                 {"control ", ONLY_CONTROL},
+                 {"feature ", ONLY_FEATURE},
+                 {"finding ", ONLY_FINDING}};
     term->name = term->text;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds && term->only == ANY; i++) {
         size_t length = strlen(kinds[i].word);
@@ -261,21 +356,23 @@ static void take_kind(struct term *term)
 
 static int explain(struct term *term)
 {
-    static void (*const explainers[])(struct term *) = {[ONLY_EXIT] = explain_exits,
-                                                        [ONLY_ERROR] = explain_errors,
-                                                        [ONLY_FIELD] = explain_fields,
-                                                        [ONLY_RULE] = explain_rules,
-                                                        [ONLY_MSR] = explain_msrs};
-    for (unsigned kind = ONLY_EXIT; kind <= ONLY_MSR; kind++)
+    static void (*const explainers[])(struct term *) = {
+        [ONLY_EXIT] = explain_exits,       [ONLY_ERROR] = explain_errors,
+        [ONLY_FIELD] = explain_fields,     [ONLY_RULE] = explain_rules,
+        [ONLY_MSR] = explain_msrs,         [ONLY_CONTROL] = explain_controls,
+        [ONLY_FEATURE] = explain_features, [ONLY_FINDING] = explain_findings};
+    for (unsigned kind = ONLY_EXIT; kind <= ONLY_FINDING; kind++)
         if (term->only == ANY || (unsigned)term->only == kind)
             explainers[kind](term);
     if (term->found)
         return CLI_OK;
     char hint[512];
     suggest_text(&term->near, hint, sizeof hint);
-    return cli_fail(CLI_USAGE,
-                    "'%s' is no exit reason, VM-instruction error, VMCS field, rule or MSR that is known%s",
-                    term->text, hint);
+    return cli_fail(
+        CLI_USAGE,
+        "'%s' is no exit reason, VM-instruction error, VMCS field, rule, MSR, VMX control, feature or "
+        "finding that is known%s",
+        term->text, hint);
 }
 
 static int add_word(void *target, const char *value)
@@ -305,11 +402,11 @@ static const struct cli_option options[] = {{0}};
 const struct cli_command cmd_explain = {
     .name = "explain",
     .arguments = "TERM",
-    .summary = "an exit reason, VM-instruction error, field, rule or MSR in plain words",
+    .summary = "an exit reason, VM-instruction error, field, rule, MSR, control, feature or finding",
     .details = "Examples: vtsim explain 48; vtsim explain EPT_VIOLATION; vtsim explain error 7; vtsim "
                "explain 0x4002;\n"
-               "vtsim explain guest_cr0; vtsim explain IA32_VMX_BASIC; vtsim explain msr 0x480. Letter case "
-               "does not matter.",
+               "vtsim explain guest_cr0; vtsim explain IA32_VMX_BASIC; vtsim explain msr 0x480;\n"
+               "vtsim explain ept; vtsim explain lam; vtsim explain stale_ept. Letter case does not matter.",
     .options = options,
     .positional = add_word,
     .run = run,

@@ -20,6 +20,24 @@ expect 0 "MSR 0x480: IA32_VMX_BASIC" explain ia32_vmx_basic
 expect 0 "Of --cpu skylake: 0x" explain msr 0x480
 expect 0 "MSR 0xc0000080: IA32_EFER" explain 0xc0000080
 
+# What `vtsim list controls`, `findings` and `features` name, and what standard error names.
+for term in enable_ept "enable EPT" vmx-enable-ept "control enable_ept"; do
+    expect 0 "Control enable_ept: Enable EPT" explain "$term"
+done
+expect 0 "Bit 1 of field 0x401e, Secondary processor-based VM-execution controls." explain enable_ept
+expect 0 "It may be 1 on: nehalem westmere" explain enable_ept
+expect 0 "It must be 1 on: prescott merom penryn." explain cr3_load_exiting
+expect 0 "It may be 1 on: no profile." explain pasid_translation
+expect 0 "Bit 19 of field 0x400c" explain load_ia32_pat
+expect 0 "Bit 14 of field 0x4012" explain load_ia32_pat
+expect 0 "Control instruction_timeout: Instruction timeout" explain instruction-timeout
+expect 0 "Exit reason 75: Instruction timeout" explain instruction-timeout
+expect 0 "Feature lam: CPUID.(EAX=07H,ECX=1):EAX[26]" explain LAM
+expect 0 "Offered by: sapphirerapids. Taken away by: --cpu PROFILE,-lam" explain lam
+expect 0 "Control enable_ept: Enable EPT" explain ept
+expect 0 "Finding stale_ept (--sanitize tlb): a translation was used" explain stale_ept
+expect 0 "Way out: read fields with VMREAD" explain finding vmcs_read
+
 expect 2 "what is to be explained?" explain
 expect 2 "did you mean 'EPT violation'" explain EPTVIOLATION
 expect 2 "did you mean 'IA32_VMX_BASIC'" explain IA32_VMX_BASE
@@ -41,5 +59,11 @@ done
 "$vtsim" list fields --json >fields.json
 for encoding in $(sqlite3 :memory: "SELECT value->>'encoding' FROM json_each(readfile('fields.json'))"); do
     expect 0 "VMCS field $encoding: " explain field "$encoding"
+done
+for id in $("$vtsim" list findings --json | grep -o '"id": "[^"]*"' | cut -d '"' -f 4); do
+    expect 0 "Finding $id " explain finding "$id"
+done
+for name in $("$vtsim" list features --json | grep -o '"name": "[^"]*"' | cut -d '"' -f 4); do
+    expect 0 "" explain "$name"
 done
 finish
