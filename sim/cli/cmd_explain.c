@@ -77,9 +77,11 @@ static const char *exit_text(unsigned number)
 
 static bool exit_matches(struct term *term, const struct vmx_exit_reason_info *reason)
 {
-    /* Bit 31 marks a failed entry: SDM "Basic VM-Exit Information". */
+    /* Marks on top of the basic exit reason: SDM "Basic VM-Exit Information".
+     */
+    static const uint64_t marks = EXIT_REASON_VM_ENTRY_FAILURE | EXIT_REASON_AFTER_BUS_LOCK;
     if (term->is_number)
-        return (term->number & ~(uint64_t)EXIT_REASON_VM_ENTRY_FAILURE) == reason->number;
+        return (term->number & ~marks) == reason->number;
     bool match = named(term, reason->name);
     match = named(term, reason->identifier) || match;
     return (*reason->kvm_name && named(term, reason->kvm_name)) || match;

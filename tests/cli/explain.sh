@@ -8,6 +8,8 @@ for term in EPT_VIOLATION ept_violation "EPT violation" EXIT_REASON_EPT_VIOLATIO
 done
 expect 0 "Exit reason 48: EPT violation" explain EPT violation
 expect 0 "Exit reason 33: VM-entry failure due to invalid guest state" explain 0x80000021
+expect 0 "Exit reason 48: EPT violation" explain 0x04000030 # bit 26: a bus lock came before
+expect 2 "is no exit reason" explain 0x00010030 # bit 16 is never set
 expect 0 "VM-instruction error 7: VM entry with invalid control field(s)" explain error 7
 expect 0 "VM-instruction error 7" explain 7
 expect 0 "Exit reason 7: Interrupt window" explain 7
@@ -16,6 +18,11 @@ expect 0 "VMCS field 0x6800: Guest CR0" explain GUEST_CR0
 expect 0 "VMCS field 0x2000" explain field 0x2001
 expect 0 "Rule guest_rflags_reserved" explain guest_rflags_reserved
 expect 0 "VM-instruction error 8" explain host_cr0_fixed_bits
+expect 0 "IA32_VMX_TRUE_PINBASED_CTLS" explain pin_based_controls_allowed
+expect 0 "IA32_VMX_TRUE_PROCBASED_CTLS" explain primary_controls_allowed
+expect 0 "IA32_VMX_PROCBASED_CTLS2" explain secondary_controls_allowed
+expect 0 "IA32_VMX_TRUE_EXIT_CTLS" explain exit_controls_allowed
+expect 0 "IA32_VMX_TRUE_ENTRY_CTLS" explain entry_controls_allowed
 expect 0 "MSR 0x480: IA32_VMX_BASIC" explain ia32_vmx_basic
 expect 0 "Of --cpu skylake: 0x" explain msr 0x480
 expect 0 "MSR 0xc0000080: IA32_EFER" explain 0xc0000080
