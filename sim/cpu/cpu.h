@@ -37,6 +37,8 @@ struct cpu_bus {
     /* INIT and start-up IPIs that wait, CPU_SIGNAL_*; and one of them is taken (a SIPI gives its vector). */
     uint8_t (*signals)(void *opaque);
     uint8_t (*take_signal)(void *opaque, uint8_t signal);
+    /* An INIT resets the processor, and its local APIC with it; one that causes a VM exit does not. */
+    void (*reset_apic)(void *opaque);
     uint64_t (*read_cr8)(void *opaque);
     void (*write_cr8)(void *opaque, uint64_t value);
     /* IA32_APIC_BASE, x2APIC MSRs 800H..8FFH and IA32_TSC_DEADLINE. False: #GP. */

@@ -24,6 +24,7 @@ bool cpu_signal_due(const struct cpu *cpu)
 static enum cpu_status take_init(struct cpu *cpu)
 {
     cpu->bus->take_signal(cpu->bus->opaque, CPU_SIGNAL_INIT);
+    /* "Other Causes of VM Exits": nothing of what INIT does otherwise; the local APIC stays as it is too. */
     if (cpu->vmx.non_root) {
         const struct cpu_outcome outcome = {.kind = OUTCOME_VM_EXIT,
                                             .exit = {.reason = EXIT_REASON_INIT_SIGNAL}};
@@ -34,6 +35,8 @@ static enum cpu_status take_init(struct cpu *cpu)
                     "has no firmware";
         return CPU_UNSUPPORTED;
     }
+    /* SDM volume 3A "Local APIC State After It Receives an INIT-Reset IPI". */
+    cpu->bus->reset_apic(cpu->bus->opaque);
     cpu_reset_by_init(cpu);
     return CPU_RUN;
 }

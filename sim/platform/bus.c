@@ -72,6 +72,13 @@ static uint8_t take_signal(void *opaque, uint8_t signal)
     return lapic_take_signal(platform_lapic(p), signal);
 }
 
+static void reset_apic(void *opaque)
+{
+    struct platform *p = opaque;
+    platform_changed(p);
+    lapic_reset_registers(platform_lapic(p));
+}
+
 /* SDM "Interaction of Task Priorities between CR8 and APIC". */
 static uint64_t read_cr8(void *opaque)
 {
@@ -133,6 +140,7 @@ void platform_bus(struct platform *p, struct cpu_bus *bus)
         .nmi_acknowledge = nmi_acknowledge,
         .signals = signals,
         .take_signal = take_signal,
+        .reset_apic = reset_apic,
         .read_cr8 = read_cr8,
         .write_cr8 = write_cr8,
         .apic_read_msr = apic_read_msr,

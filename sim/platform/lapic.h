@@ -171,7 +171,7 @@ bool lapic_message_is_for(const struct lapic *a, struct lapic_message message);
 /* LAPIC_SIGNAL_* bits that wait: the same as the processor's CPU_SIGNAL_* (bus.c). */
 enum { LAPIC_SIGNAL_INIT = 1, LAPIC_SIGNAL_SIPI = 2 };
 uint8_t lapic_signals(const struct lapic *a);
-/* The processor takes one of them: SDM "Local APIC State After It Receives an INIT-Reset IPI". Gives the vector of a SIPI. */
+/* The processor takes one of them. Gives the vector of a SIPI. */
 uint8_t lapic_take_signal(struct lapic *a, uint8_t signal);
 
 /* Timer (lapic_timer.c). */

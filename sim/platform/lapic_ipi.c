@@ -106,6 +106,5 @@ uint8_t lapic_take_signal(struct lapic *a, uint8_t signal)
         return a->sipi_vector;
     }
     a->init_pending = false;
-    lapic_reset_registers(a); /* IA32_APIC_BASE and the ID stay */
     return 0;
 }

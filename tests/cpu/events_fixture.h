@@ -63,6 +63,7 @@ struct machine {
     /* The platform that the bus shows. */
     bool interrupt, nmi;
     uint8_t signals, sipi_vector; /* CPU_SIGNAL_* */
+    unsigned apic_resets;
     uint8_t interrupt_vector;
     unsigned interrupts_acknowledged, nmis_acknowledged, performance_interrupts;
     uint64_t advanced_to, deadline;
@@ -166,6 +167,10 @@ static uint8_t bus_take_signal(void *o, uint8_t signal)
     struct machine *m = o;
     m->signals &= (uint8_t)~signal;
     return m->sipi_vector;
+}
+static void bus_reset_apic(void *o)
+{
+    ((struct machine *)o)->apic_resets++;
 }
 static bool bus_nmi_pending(void *o)
 {
@@ -275,6 +280,7 @@ static inline int set_up(void **state)
                               .write_cr8 = bus_write_cr8,
                               .signals = bus_signals,
                               .take_signal = bus_take_signal,
+                              .reset_apic = bus_reset_apic,
                               .apic_read_msr = bus_read_msr,
                               .apic_write_msr = bus_write_msr,
                               .performance_interrupt = bus_performance_interrupt,

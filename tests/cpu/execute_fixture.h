@@ -87,6 +87,10 @@ static inline uint8_t fixture_take_signal(void *o, uint8_t signal)
     (void)o;
     return signal;
 }
+static inline void fixture_reset_apic(void *o)
+{
+    (void)o;
+}
 static inline bool fixture_apic_read(void *opaque, uint32_t index, uint64_t *value)
 {
     *value = ((struct fixture *)opaque)->apic_base;
@@ -122,6 +126,7 @@ static inline struct fixture *fixture_new(const char *profile)
                               .write_cr8 = fixture_write_cr8,
                               .signals = fixture_signals,
                               .take_signal = fixture_take_signal,
+                              .reset_apic = fixture_reset_apic,
                               .apic_read_msr = fixture_apic_read,
                               .apic_write_msr = fixture_apic_write,
                               .opaque = f};

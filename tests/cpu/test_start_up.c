@@ -79,6 +79,7 @@ static void root_operation_blocks_init(void **state)
     assert_true(cpu_wants_interrupt_window(&m->cpu));
     assert_int_equal(cpu_poll(&m->cpu), CPU_HALTED);
     assert_int_equal(m->signals, 0);
+    assert_int_equal(m->apic_resets, 1);
 }
 
 /* In non-root operation both are VM exits: qualification of a SIPI is its vector. */
@@ -91,6 +92,7 @@ static void guests_exit(void **state)
     cpu_poll(&m->cpu);
     check_exited(m, EXIT_REASON_INIT_SIGNAL);
     assert_int_equal(m->signals, 0);
+    assert_int_equal(m->apic_resets, 0); /* nothing of what INIT does otherwise */
     enter_guest(m);
     m->cpu.state.activity_state = ACTIVITY_WAIT_FOR_SIPI;
     m->signals = CPU_SIGNAL_INIT | CPU_SIGNAL_SIPI; /* the INIT is blocked in this state */
@@ -104,12 +106,8 @@ static void guests_exit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(waits_for_a_start_up_ipi),
-        TEST(a_running_processor_drops_it),
-        TEST(init_resets),
-        TEST(init_of_the_first_is_refused),
-        TEST(root_operation_blocks_init),
-        TEST(guests_exit),
+        TEST(waits_for_a_start_up_ipi),     TEST(a_running_processor_drops_it), TEST(init_resets),
+        TEST(init_of_the_first_is_refused), TEST(root_operation_blocks_init),   TEST(guests_exit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,6 +138,8 @@ static void test_init_and_start_up(void **state)
     send(&f, 3, 0x69a | 0x600);
     assert_int_equal(lapic_signals(&f.p.lapics[3]), 3);
     assert_int_equal(lapic_take_signal(&f.p.lapics[3], 1), 0);
+    assert_int_equal(f.p.lapics[3].svr, 0x1ff); /* the processor knows whether INIT resets it: no VM exit */
+    lapic_reset_registers(&f.p.lapics[3]);
     assert_int_equal(f.p.lapics[3].svr, 0xff); /* its registers are reset, its ID is not */
     assert_int_equal(f.p.lapics[3].id, 3);
     assert_int_equal(lapic_take_signal(&f.p.lapics[3], 2), 0x9a);

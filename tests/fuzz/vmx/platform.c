@@ -46,6 +46,10 @@ static uint8_t take_signal(void *o, uint8_t signal)
     lab->signals &= (uint8_t)~signal;
     return lab->sipi_vector;
 }
+static void reset_apic(void *o)
+{
+    (void)o;
+}
 static uint64_t read_cr8(void *o)
 {
     return ((struct lab *)o)->cr8;
@@ -112,6 +116,7 @@ void lab_platform(struct lab *lab)
                                 .nmi_acknowledge = nmi_acknowledge,
                                 .signals = signals,
                                 .take_signal = take_signal,
+                                .reset_apic = reset_apic,
                                 .read_cr8 = read_cr8,
                                 .write_cr8 = write_cr8,
                                 .next_deadline = next_deadline,
