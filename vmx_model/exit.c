@@ -5,6 +5,7 @@
  */
 #include "vmx_model/cet.h"
 #include "vmx_model/effective_controls.h"
+#include "vmx_model/exit_conditions/exit_conditions.h"
 #include "vmx_model/transition.h"
 
 #define MISC_STORES_LMA (1u << 5) /* IA32_VMX_MISC: SDM "Miscellaneous Data" */
@@ -24,7 +25,7 @@ static void record(struct vmx *vmx, const struct vm_exit *exit)
     struct vmcs *v = &vmx->vmcs;
     v->exit_reason = exit->reason | (vmx->bus_lock_due ? EXIT_REASON_AFTER_BUS_LOCK : 0);
     v->exit_qualification = exit->qualification;
-    v->guest_linear_address = exit->guest_linear_address;
+    v->guest_linear_address = vmx_reported_linear_address(s, exit);
     v->guest_physical_address = exit->guest_physical_address;
     v->vm_exit_interruption_information = reported_information(s, exit->interruption_information);
     v->vm_exit_interruption_error_code = exit->interruption_error_code;

@@ -176,6 +176,8 @@ bool vmx_ept_violation_converts(struct vmx *vmx, const struct vm_exit *exit, str
 void vmx_note_vectoring(struct vm_exit *exit, const struct cpu_event *event);
 /* The instruction that has just completed asserted a bus lock. */
 void vmx_note_bus_lock(struct vmx *vmx);
+/* Exit qualification of an APIC-access exit that MONITOR or UMONITOR met. */
+void vmx_note_monitoring(struct vm_exit *exit);
 /* "Instruction timeout": with no instruction boundary since that cycle, when is it a VM exit? False: never. */
 bool vmx_instruction_deadline(const struct vmx *vmx, uint64_t since, uint64_t *deadline);
 /* That VM exit, in the delivery of event. */

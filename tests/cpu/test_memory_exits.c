@@ -8,6 +8,7 @@
 
 #define STACK_PAGE (STACK0_TOP - 0x1000)
 #define FIRST_WRITE (STACK0_TOP - 4)
+#define HIGH_IDT_PAGE 0x2a000u
 #define EPT_ENTRY (EPT_AT + 0x3000 + 8 * (STACK_PAGE >> 12))
 
 /* The guest with an EPT whose entry for the page of the stack is this. */
@@ -99,10 +100,64 @@ static void apic_access(void **state)
     assert_int_equal(v->exit_qualification, 3 << 12 | (FIRST_WRITE & 0xfff));
 }
 
+/* SDM "Basic VM-Exit Information": the table "Exit Qualification for APIC-Access VM Exits" has access type 4
+ * for monitoring. */
+static void monitoring_of_the_apic_page(void **state)
+{
+    static const struct insn monitor = {.id = INSN_MONITOR,
+                                        .length = 3,
+                                        .mode_bits = 32,
+                                        .operand_bits = 32,
+                                        .address_bits = 32,
+                                        .segment = SEG_DS};
+    struct machine *m = *state;
+    struct vmcs *v = guest(m, STACK_PAGE | 0x37);
+    v->secondary_proc_based_controls |= SECONDARY_VIRTUALIZE_APIC_ACCESSES;
+    v->apic_access_address = STACK_PAGE;
+    vmx_update_regime(&m->cpu.vmx);
+    m->cpu.state.msr.misc_enable = 1 << 18;
+    m->cpu.state.gpr[GPR_RAX] = STACK_PAGE + 0x30;
+    m->cpu.state.gpr[GPR_RCX] = 0;
+    assert_int_equal(cpu_instruction(&m->cpu, &monitor), CPU_RUN);
+    check_exited(m, EXIT_REASON_APIC_ACCESS);
+    assert_int_equal(v->exit_qualification, 4 << 12 | 0x30);
+    assert_int_equal(v->guest_rip, CODE_AT);
+}
+
+/* SDM "Basic VM-Exit Information", guest-linear address: in compatibility mode bits 63:32 are cleared, though
+ * the IDT that the event's delivery reads lies above 4 GBytes. */
+static void linear_address_in_compatibility_mode(void **state)
+{
+    struct machine *m = *state;
+    enter_guest(m);
+    struct vmcs *v = &m->cpu.vmx.vmcs;
+    enable_ept_without(m, HIGH_IDT_PAGE);
+    poke(m, PML4_AT + 8, (PML4_AT + 0x1000) | 7, 8); /* 8000000000H: the same again */
+    m->cpu.state.cr3 = PML4_AT;
+    m->cpu.state.cr4 |= CR4_PAE;
+    m->cpu.state.msr.efer |= EFER_LME | EFER_LMA;
+    m->cpu.state.cr0 |= CR0_PG;
+    v->primary_vm_exit_controls |= EXIT_HOST_ADDRESS_SPACE_SIZE;
+    v->host_cr0 |= CR0_PG;
+    v->host_cr3 = PML4_AT;
+    v->host_cr4 |= CR4_PAE;
+    m->cpu.state.idtr.base = 0x8000000000 + HIGH_IDT_PAGE;
+    deliver_and_exit(m, EXIT_REASON_EPT_VIOLATION);
+    assert_int_equal(v->guest_physical_address, HIGH_IDT_PAGE + 0x300);
+    assert_int_equal(v->guest_linear_address, HIGH_IDT_PAGE + 0x300);
+    assert_int_equal(v->exit_qualification & 0x187, 0x181);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(misconfiguration), TEST(log_is_full), TEST(log_has_room), TEST(sub_page_miss), TEST(apic_access),
+        TEST(misconfiguration),
+        TEST(log_is_full),
+        TEST(log_has_room),
+        TEST(sub_page_miss),
+        TEST(apic_access),
+        TEST(monitoring_of_the_apic_page),
+        TEST(linear_address_in_compatibility_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,13 @@
 #define DEBUG_QUALIFICATION 0x680fu
 #define QUALIFICATION_NMI_UNBLOCKING (1u << 12)
 #define APIC_ACCESS_TYPE_SHIFT 12
-enum { APIC_ACCESS_DELIVERY = 3, APIC_ACCESS_GUEST_PHYSICAL_DELIVERY = 10, APIC_ACCESS_GUEST_PHYSICAL = 15 };
+enum {
+    APIC_ACCESS_DELIVERY = 3,
+    APIC_ACCESS_MONITORING = 4,
+    APIC_ACCESS_GUEST_PHYSICAL_DELIVERY = 10,
+    APIC_ACCESS_GUEST_PHYSICAL_MONITORING = 11,
+    APIC_ACCESS_GUEST_PHYSICAL = 15
+};
 
 static uint32_t information_of(const struct cpu_event *event)
 {
@@ -116,12 +122,20 @@ static bool is_double_fault(uint32_t information)
            (information & INTERRUPTION_TYPE) >> INTERRUPTION_TYPE_SHIFT == EVENT_HARDWARE_EXCEPTION;
 }
 
-/* SDM table "Exit Qualification for APIC-Access VM Exits": the access types of event delivery. */
-static uint64_t during_delivery(uint64_t qualification)
+/* SDM table "Exit Qualification for APIC-Access VM Exits": what the access was for, in place of what the MMU
+ * knows of it. */
+static void set_access_type(struct vm_exit *exit, uint64_t linear, uint64_t guest_physical)
 {
-    const bool guest_physical = (qualification >> APIC_ACCESS_TYPE_SHIFT & 15) == APIC_ACCESS_GUEST_PHYSICAL;
-    const uint64_t type = guest_physical ? APIC_ACCESS_GUEST_PHYSICAL_DELIVERY : APIC_ACCESS_DELIVERY;
-    return (qualification & 0xfff) | type << APIC_ACCESS_TYPE_SHIFT;
+    if (exit->reason != EXIT_REASON_APIC_ACCESS)
+        return;
+    const bool is_linear = (exit->qualification >> APIC_ACCESS_TYPE_SHIFT & 15) != APIC_ACCESS_GUEST_PHYSICAL;
+    exit->qualification = (exit->qualification & 0xfff) | (is_linear ? linear : guest_physical)
+                                                              << APIC_ACCESS_TYPE_SHIFT;
+}
+
+void vmx_note_monitoring(struct vm_exit *exit)
+{
+    set_access_type(exit, APIC_ACCESS_MONITORING, APIC_ACCESS_GUEST_PHYSICAL_MONITORING);
 }
 
 /* A double fault that exits, and a triple fault, do not count as coming during event delivery. */
@@ -133,8 +147,7 @@ void vmx_note_vectoring(struct vm_exit *exit, const struct cpu_event *event)
     exit->idt_vectoring_information = information_of(event);
     exit->idt_vectoring_error_code = event->has_error_code ? event->error_code : 0;
     exit->idt_vectoring_instruction_length = event->instruction_length;
-    if (exit->reason == EXIT_REASON_APIC_ACCESS)
-        exit->qualification = during_delivery(exit->qualification);
+    set_access_type(exit, APIC_ACCESS_DELIVERY, APIC_ACCESS_GUEST_PHYSICAL_DELIVERY);
 }
 
 void vmx_note_nmi_unblocking(const struct vmx *vmx, struct vm_exit *exit, bool nmis_were_blocked)

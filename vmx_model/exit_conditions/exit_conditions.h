@@ -53,4 +53,11 @@ static inline uint64_t vmx_exit_low_bits(uint64_t value, unsigned bits)
     return bits >= 64 ? value : value & ((1ull << bits) - 1);
 }
 
+/* SDM "Basic VM-Exit Information", guest-linear address: bits 63:32 are cleared outside of 64-bit mode, also those
+ * of a descriptor table or a TSS that lies above 4 GBytes. */
+static inline uint64_t vmx_reported_linear_address(const struct cpu_state *s, const struct vm_exit *exit)
+{
+    return cpu_64bit_mode(s) ? exit->guest_linear_address : (uint32_t)exit->guest_linear_address;
+}
+
 #endif

@@ -28,7 +28,7 @@ static void save_information(const struct vmx *vmx, const struct vm_exit *exit)
     phys_write(vmx->mem, area + AREA_REASON, exit->reason, 4);
     phys_write(vmx->mem, area + AREA_BUSY, UINT32_MAX, 4);
     phys_write64(vmx->mem, area + AREA_QUALIFICATION, exit->qualification);
-    phys_write64(vmx->mem, area + AREA_GUEST_LINEAR, exit->guest_linear_address);
+    phys_write64(vmx->mem, area + AREA_GUEST_LINEAR, vmx_reported_linear_address(vmx->state, exit));
     phys_write64(vmx->mem, area + AREA_GUEST_PHYSICAL, exit->guest_physical_address);
     phys_write(vmx->mem, area + AREA_EPTP_INDEX, vmx->vmcs.eptp_index, 2);
 }

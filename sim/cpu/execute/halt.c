@@ -50,7 +50,9 @@ static struct cpu_outcome touch(struct cpu *cpu, const struct insn *insn, uint64
 
 static struct cpu_outcome arm(struct cpu *cpu, const struct insn *insn, unsigned gpr)
 {
-    const struct cpu_outcome outcome = touch(cpu, insn, operand_gpr(cpu, gpr, insn->address_bits));
+    struct cpu_outcome outcome = touch(cpu, insn, operand_gpr(cpu, gpr, insn->address_bits));
+    if (outcome.kind == OUTCOME_VM_EXIT)
+        vmx_note_monitoring(&outcome.exit);
     cpu->vmx.monitoring |= outcome.kind == OUTCOME_DONE;
     return outcome;
 }
