@@ -1,8 +1,8 @@
 /*
- * apic_corners: operations of translated code on the APIC-access page that are more than a plain MOV of 4 bytes: what is
- * virtualized, what exits, and with which qualification. SDM "Virtualizing Reads from the APIC-Access Page",
- * "Determining Whether a Write Access is Virtualized", "APIC-Write Emulation", table "Exit Qualification for APIC-Access
- * VM Exits from Linear Accesses and Guest-Physical Accesses".
+ * apic_corners: operations of translated code on the APIC-access page that are more than a plain MOV of 4
+ * bytes: what is virtualized, what exits, and with which qualification. SDM "Virtualizing Reads from the
+ * APIC-Access Page", "Determining Whether a Write Access is Virtualized", "APIC-Write Emulation", table "Exit
+ * Qualification for APIC-Access VM Exits from Linear Accesses and Guest-Physical Accesses".
  */
 /* expect: status 0 */
 /* expect: options --cpu haswell */
@@ -27,8 +27,14 @@ enum {
     EXIT_TPR_BELOW_THRESHOLD = 43,
     EXIT_APIC_ACCESS = 44,
     EXIT_APIC_WRITE = 56,
-    READ = 0x0000, WRITE = 0x1000, FETCH = 0x2000, DELIVERY = 0x3000, MONITOR = 0x4000,
-    TPR = 0x80, ICR = 0x300, ICR_HIGH = 0x310,
+    READ = 0x0000,
+    WRITE = 0x1000,
+    FETCH = 0x2000,
+    DELIVERY = 0x3000,
+    MONITOR = 0x4000,
+    TPR = 0x80,
+    ICR = 0x300,
+    ICR_HIGH = 0x310,
     VECTOR = 0x51,
 };
 
@@ -39,38 +45,41 @@ static struct guest_registers registers;
 static bool launched;
 
 /* RDI: the APIC-access page. RSI: memory. */
-__asm__(".text\n"
-        "op_fetch: lea 0x80(%rdi), %rax\n jmp *%rax\n"
-        "op_xadd: xadd %eax, 0x80(%rdi)\n vmcall\n"
-        "op_cmpxchg: lock cmpxchg %ecx, 0x80(%rdi)\n vmcall\n"
-        "op_bts: btsl $5, 0x80(%rdi)\n vmcall\n"
-        "op_bts_register: btsl %ecx, 0x80(%rdi)\n vmcall\n"
-        "op_byte: movb $0x60, 0x80(%rdi)\n vmcall\n"
-        "op_byte_at_1: movb $0x60, 0x81(%rdi)\n vmcall\n"
-        "op_word_at_3: movw $0x60, 0x83(%rdi)\n vmcall\n"
-        "op_read_byte_at_1: movb 0x81(%rdi), %al\n vmcall\n"
-        "op_movd: movd 0x80(%rdi), %xmm0\n movd %xmm0, %eax\n vmcall\n"
-        "op_movq: movq 0x80(%rdi), %xmm0\n vmcall\n"
-        "op_fxsave: fxsave (%rdi)\n vmcall\n"
-        "op_sgdt: sgdt 0x80(%rdi)\n vmcall\n"
-        "op_lods: xchg %rdi, %rsi\n rep lodsl\n vmcall\n"
-        "op_movs_up: mov %rdi, %rsi\n add $0x310, %rsi\n add $0x80, %rdi\n movsl\n vmcall\n"
-        "op_pop: pop 0x80(%rdi)\n vmcall\n"
-        "op_call: call *0x80(%rdi)\n vmcall\n"
-        "op_monitor: lea 0x80(%rdi), %rax\n xor %ecx, %ecx\n xor %edx, %edx\n monitor\n vmcall\n"
-        "op_monitor_version: lea 0x30(%rdi), %rax\n xor %ecx, %ecx\n xor %edx, %edx\n at_monitor: monitor\n vmcall\n"
-        "op_clflush: clflush 0x30(%rdi)\n vmcall\n"
-        "op_prefetch: prefetcht0 0x30(%rdi)\n vmcall\n"
-        "op_int: int $0x51\n vmcall\n"
-        "op_fault: ud2\n vmcall\n"
-        "op_two: movl $0x50, 0x80(%rdi)\n movl 0x80(%rdi), %eax\n movl $0x30, 0x80(%rdi)\n movl 0x80(%rdi), %ebx\n vmcall\n"
-        "op_icr_byte: movb $0x52, 0x300(%rdi)\n vmcall\n"
-        "op_loop: mov $100, %ecx\n 1: mov %ecx, %eax\n shl $4, %eax\n and $0xf0, %eax\n mov %eax, 0x80(%rdi)\n"
-        " add 0x80(%rdi), %ebx\n dec %ecx\n jnz 1b\n vmcall\n");
-extern const char op_fetch[], op_xadd[], op_cmpxchg[], op_bts[], op_bts_register[], op_byte[], op_byte_at_1[], op_word_at_3[],
-    op_read_byte_at_1[], op_movd[], op_movq[], op_fxsave[], op_sgdt[], op_lods[], op_movs_up[], op_pop[], op_call[],
-    op_monitor[], op_monitor_version[], at_monitor[], op_clflush[], op_prefetch[], op_int[], op_fault[], op_two[],
-    op_icr_byte[], op_loop[];
+__asm__(
+    ".text\n"
+    "op_fetch: lea 0x80(%rdi), %rax\n jmp *%rax\n"
+    "op_xadd: xadd %eax, 0x80(%rdi)\n vmcall\n"
+    "op_cmpxchg: lock cmpxchg %ecx, 0x80(%rdi)\n vmcall\n"
+    "op_bts: btsl $5, 0x80(%rdi)\n vmcall\n"
+    "op_bts_register: btsl %ecx, 0x80(%rdi)\n vmcall\n"
+    "op_byte: movb $0x60, 0x80(%rdi)\n vmcall\n"
+    "op_byte_at_1: movb $0x60, 0x81(%rdi)\n vmcall\n"
+    "op_word_at_3: movw $0x60, 0x83(%rdi)\n vmcall\n"
+    "op_read_byte_at_1: movb 0x81(%rdi), %al\n vmcall\n"
+    "op_movd: movd 0x80(%rdi), %xmm0\n movd %xmm0, %eax\n vmcall\n"
+    "op_movq: movq 0x80(%rdi), %xmm0\n vmcall\n"
+    "op_fxsave: fxsave (%rdi)\n vmcall\n"
+    "op_sgdt: sgdt 0x80(%rdi)\n vmcall\n"
+    "op_lods: xchg %rdi, %rsi\n rep lodsl\n vmcall\n"
+    "op_movs_up: mov %rdi, %rsi\n add $0x310, %rsi\n add $0x80, %rdi\n movsl\n vmcall\n"
+    "op_pop: pop 0x80(%rdi)\n vmcall\n"
+    "op_call: call *0x80(%rdi)\n vmcall\n"
+    "op_monitor: lea 0x80(%rdi), %rax\n xor %ecx, %ecx\n xor %edx, %edx\n monitor\n vmcall\n"
+    "op_monitor_version: lea 0x30(%rdi), %rax\n xor %ecx, %ecx\n xor %edx, %edx\n at_monitor: monitor\n "
+    "vmcall\n"
+    "op_clflush: clflush 0x30(%rdi)\n vmcall\n"
+    "op_prefetch: prefetcht0 0x30(%rdi)\n vmcall\n"
+    "op_int: int $0x51\n vmcall\n"
+    "op_fault: ud2\n vmcall\n"
+    "op_two: movl $0x50, 0x80(%rdi)\n movl 0x80(%rdi), %eax\n movl $0x30, 0x80(%rdi)\n movl 0x80(%rdi), "
+    "%ebx\n vmcall\n"
+    "op_icr_byte: movb $0x52, 0x300(%rdi)\n vmcall\n"
+    "op_loop: mov $100, %ecx\n 1: mov %ecx, %eax\n shl $4, %eax\n and $0xf0, %eax\n mov %eax, 0x80(%rdi)\n"
+    " add 0x80(%rdi), %ebx\n dec %ecx\n jnz 1b\n vmcall\n");
+extern const char op_fetch[], op_xadd[], op_cmpxchg[], op_bts[], op_bts_register[], op_byte[], op_byte_at_1[],
+    op_word_at_3[], op_read_byte_at_1[], op_movd[], op_movq[], op_fxsave[], op_sgdt[], op_lods[],
+    op_movs_up[], op_pop[], op_call[], op_monitor[], op_monitor_version[], at_monitor[], op_clflush[],
+    op_prefetch[], op_int[], op_fault[], op_two[], op_icr_byte[], op_loop[];
 
 static uint64_t page(void)
 {

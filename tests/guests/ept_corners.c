@@ -1,8 +1,9 @@
 /*
- * ept_corners: translation through the EPT where several features meet in translated code: VMFUNC that takes away the page
- * it is on, code remapped under INVEPT, execute-only pages, repeated stores over sub-pages and into a full log, PDPTEs of a
- * PAE guest. SDM "EPTP Switching", "EPT Violations", "Sub-Page Write Permissions", "Page-Modification Logging", "Accessed
- * and Dirty Flags for EPT", "Guest-Physical Accesses to the APIC-Access Page".
+ * ept_corners: translation through the EPT where several features meet in translated code: VMFUNC that takes
+ * away the page it is on, code remapped under INVEPT, execute-only pages, repeated stores over sub-pages and
+ * into a full log, PDPTEs of a PAE guest. SDM "EPTP Switching", "EPT Violations", "Sub-Page Write
+ * Permissions", "Page-Modification Logging", "Accessed and Dirty Flags for EPT", "Guest-Physical Accesses to
+ * the APIC-Access Page".
  */
 /* expect: status 0 */
 /* expect: options --cpu sapphirerapids --quiet */
@@ -112,11 +113,13 @@ static uint64_t run(uint64_t rip, uint32_t secondary)
     return vmread(EXIT_REASON);
 }
 
-/* The page that VMFUNC is on is another's from the next instruction on: 1 is added in one, 16 in the other. */
+/* The page that VMFUNC is on is another's from the next instruction on: 1 is added in one, 16 in the other.
+ */
 static void switch_away_the_code(uint32_t vpid)
 {
     PUT(CODE, 0x83, 0xf1, 0x01, 0x0f, 0x01, 0xd4, 0x48, 0xff, 0xc3, 0xff, 0xce, 0x75, 0xf3, 0x0f, 0x01, 0xc1);
-    PUT(OTHER_CODE, 0x83, 0xf1, 0x01, 0x0f, 0x01, 0xd4, 0x80, 0xc3, 0x10, 0xff, 0xce, 0x75, 0xf3, 0x0f, 0x01, 0xc1);
+    PUT(OTHER_CODE, 0x83, 0xf1, 0x01, 0x0f, 0x01, 0xd4, 0x80, 0xc3, 0x10, 0xff, 0xce, 0x75, 0xf3, 0x0f, 0x01,
+        0xc1);
     *entry_of(other_pt, CODE) = OTHER_CODE | EPT_WRITE_BACK | EPT_ALL;
     eptp_list[0] = (uint64_t)pml4 | EPT_POINTER_FORM;
     eptp_list[1] = (uint64_t)other_pml4 | EPT_POINTER_FORM;
@@ -161,7 +164,8 @@ static void execute_only(void)
     CHECK_EQUAL(run(CODE, 0), EXIT_EPT_MISCONFIGURATION);
     CHECK_EQUAL(vmread(GUEST_PHYSICAL_ADDRESS), CODE);
     CHECK_EQUAL(vmread(GUEST_RIP), CODE);
-    *entry_of(pt, CODE) = CODE | EPT_WRITE_BACK | 3; /* read and write only: a fetch, of the second page of an instruction */
+    *entry_of(pt, CODE) =
+        CODE | EPT_WRITE_BACK | 3; /* read and write only: a fetch, of the second page of an instruction */
     PUT(CODE - 3 + PAGE, 0xbb, 7, 0);
     PUT(OTHER_CODE, 0, 0, 0x0f, 0x01, 0xc1);
     *entry_of(pt, CODE) |= EPT_EXECUTE;
@@ -211,7 +215,8 @@ static void repeated_store_fills_the_log(void)
     vmwrite(PML_ADDRESS, (uint64_t)pml);
     vmwrite(PML_INDEX, 511);
     invalidate();
-    registers = (struct guest_registers){.rax = 1, .rcx = 1, .rdi = DATA + 0x8000}; /* the tables are dirty then */
+    registers =
+        (struct guest_registers){.rax = 1, .rcx = 1, .rdi = DATA + 0x8000}; /* the tables are dirty then */
     CHECK_EQUAL(run(CODE, ENABLE_PML), EXIT_VMCALL);
     vmwrite(PML_INDEX, 1);
     registers = (struct guest_registers){.rax = 2, .rcx = 3 * 512, .rdi = DATA};
@@ -235,7 +240,8 @@ static void repeated_store_fills_the_log(void)
 static void pae_guest(void)
 {
     uint64_t *pdptes = (uint64_t *)PAE_TABLES, *directory = (uint64_t *)PAE_DIRECTORY;
-    PUT(CODE, 0x0f, 0x22, 0xd8, 0xa1, 0, 0, 1, 0, 0x0f, 0x01, 0xc1); /* mov %eax, %cr3; mov 0x10000, %eax; vmcall */
+    PUT(CODE, 0x0f, 0x22, 0xd8, 0xa1, 0, 0, 1, 0, 0x0f, 0x01,
+        0xc1); /* mov %eax, %cr3; mov 0x10000, %eax; vmcall */
     memset(directory, 0, PAGE);
     memset(pdptes, 0, PAGE);
     for (uint64_t i = 0; i < 512; i++)
@@ -259,7 +265,8 @@ static void pae_guest(void)
     CHECK_EQUAL(run(CODE, 0), EXIT_VMCALL);
     CHECK_EQUAL(*entry_of(pt, PAE_TABLES) & (EPT_ACCESSED | EPT_DIRTY), EPT_ACCESSED);
     CHECK_EQUAL(vmread(GUEST_CR3), PAE_TABLES + 0x20);
-    CHECK_EQUAL(*entry_of(pt, PAE_DIRECTORY) & (EPT_ACCESSED | EPT_DIRTY), EPT_ACCESSED | EPT_DIRTY); /* the walk's are writes */
+    CHECK_EQUAL(*entry_of(pt, PAE_DIRECTORY) & (EPT_ACCESSED | EPT_DIRTY),
+                EPT_ACCESSED | EPT_DIRTY); /* the walk's are writes */
     /* The table is not there: a violation without a linear address, and CR3 keeps its value. */
     *entry_of(pt, PAE_TABLES) = 0;
     invalidate();

@@ -1,0 +1,1 @@
+#include "processors.S"
