@@ -89,6 +89,9 @@ int selection_add(struct selection *selection, const char *stats, const char *na
     if (!found && colon && colon[1]) {
         char *path = strndup(name, (size_t)(colon - name));
         found = path && is_file(path) && add_from(selection, path, colon + 1, error, sizeof error);
+        if (path && !is_file(path) && !is_file(stats))
+            snprintf(error, sizeof error, "statistics file %s: there is no such file, and no %s either", path,
+                     stats);
         free(path);
     }
     return found ? refuse_twice(selection, name) : cli_fail(CLI_USAGE, "%s", error);

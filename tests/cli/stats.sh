@@ -68,12 +68,22 @@ expect 2 "unexpected 'x'" runs x --stats a.db
 expect 2 "missing.db: there is no such file; \`vtsim run --stats\` makes one" report --stats missing.db
 expect 2 "vtsim.db" runs
 
+for label in one two three four five; do
+    expect 33 "" run --stats labels.db --label "$label" exits.bin
+done
+expect 2 '(labels: "five", "four", "three", "two", "one")' report none --stats labels.db
+expect 33 "" run --stats labels.db --label six exits.bin
+expect 2 '(labels: "six", "five", "four", "three", "two", ...)' report none --stats labels.db
+
 # Files that cannot be used: the run does not start, the file stays as it is.
 echo "some text that is long enough to be looked at as if it were the header of a database, which it is not at all" >text.db
 cp text.db copy
 expect 2 "not a database" run --stats text.db exits.bin
 check "the file was not touched" cmp text.db copy
 expect 2 "unable to open" run --stats no/such/folder.db exits.bin
+expect 2 "(No such file or directory; check the path" run --stats no/such/folder.db exits.bin
+expect 2 "(Is a directory; check the path" run --stats . exits.bin
+expect 2 "statistics file missing.db: there is no such file, and no vtsim.db either" report missing.db:1
 sqlite3 other.db "CREATE TABLE mine(x)"
 expect 2 "another program" run --stats other.db exits.bin
 sqlite3 a.db "PRAGMA user_version = 7"

@@ -24,6 +24,9 @@ void store_note_error(struct store *store, const char *what)
         snprintf(store->error, sizeof store->error,
                  "%s: another process has locked it; try again when that is done (`fuser FILE` names it)",
                  what);
+    else if (code == SQLITE_CANTOPEN && sqlite3_system_errno(store->db))
+        snprintf(store->error, sizeof store->error, "%s: %s (%s; check the path and its permissions)", what,
+                 sqlite3_errmsg(store->db), strerror(sqlite3_system_errno(store->db)));
     else
         snprintf(store->error, sizeof store->error, "%s: %s", what,
                  store->db ? sqlite3_errmsg(store->db) : "out of memory");

@@ -14,16 +14,17 @@ static const char matches_sql[] =
 static void add_known_labels(struct store *store, const char *selector)
 {
     static const char sql[] =
-        "SELECT group_concat('\"' || label || '\"', ', ') FROM (SELECT label FROM runs WHERE label IS NOT "
-        "NULL"
+        "SELECT group_concat('\"' || label || '\"', ', '), (SELECT count(DISTINCT label) > 5 FROM runs) FROM"
+        " (SELECT label FROM runs WHERE label IS NOT NULL"
         " GROUP BY label ORDER BY substr(label, 1, 3) = substr(?1, 1, 3) DESC, max(id) DESC LIMIT 5)";
     sqlite3_stmt *statement = NULL;
     if (sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) == SQLITE_OK) {
         sqlite3_bind_text(statement, 1, selector, -1, SQLITE_STATIC);
         size_t used = strlen(store->error);
         if (sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL)
-            snprintf(store->error + used, sizeof store->error - used, " (labels: %.200s)",
-                     (const char *)sqlite3_column_text(statement, 0));
+            snprintf(store->error + used, sizeof store->error - used, " (labels: %.200s%s)",
+                     (const char *)sqlite3_column_text(statement, 0),
+                     sqlite3_column_int(statement, 1) ? ", ..." : "");
     }
     sqlite3_finalize(statement);
 }
