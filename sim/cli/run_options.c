@@ -97,7 +97,8 @@ static int set_processors(void *target, const char *value)
 {
     uint64_t count;
     if (!cli_parse_number(value, &count) || !count)
-        return cli_fail(CLI_USAGE, "'%s' is no number of processors", value);
+        return cli_fail(CLI_USAGE, "'%s' is no number of processors: one from 1 to %d is wanted", value,
+                        MACHINE_PROCESSORS);
     if (count > MACHINE_PROCESSORS)
         return cli_fail(CLI_UNSUPPORTED, "%s processors are more than the %d that vtsim has at most", value,
                         MACHINE_PROCESSORS);
@@ -173,7 +174,7 @@ static int set_limit(const char *name, const char *value, uint64_t *limit)
 {
     if (cli_parse_number(value, limit) && *limit)
         return CLI_OK;
-    return cli_fail(CLI_USAGE, "%s %s: a number from 1 on is wanted", name, value);
+    return cli_fail(CLI_USAGE, "%s %s: a number from 1 on is wanted, below 2^64", name, value);
 }
 
 static int set_firmware(void *target, const char *value)
@@ -344,9 +345,11 @@ const struct cli_option run_options[] = {
     {"label", "TEXT", "a name for this run in the statistics file", set_label},
     {"device", "isa-debug-exit,...", "with iobase=PORT and iosize=SIZE; 0xf4 and 4 if not given", set_device},
     {"format", "text|json|csv|html", "of what --cpu all prints; text if not given", set_format},
-    {"sanitize", "vmx,tlb,limits", "report at the end what works here but is undefined, or breaks elsewhere: 'vtsim list findings'",
+    {"sanitize", "vmx,tlb,limits",
+     "report at the end what works here but is undefined, or breaks elsewhere: 'vtsim list findings'",
      set_sanitize},
-    {"sanitize-minimum", "PROFILE", "with --sanitize vmx: report what this processor would not have", set_sanitize_minimum},
+    {"sanitize-minimum", "PROFILE", "with --sanitize vmx: report what this processor would not have",
+     set_sanitize_minimum},
     {"quiet", NULL, "do not explain failed VM entries", set_quiet},
     {"gdb", "PORT", NULL, refuse_gdb},
     {"trace", "FILE", NULL, refuse_trace},

@@ -49,7 +49,8 @@ expect 2 "a file name is missing" run --module ,x image
 
 # not there yet
 expect 8 "at most" run --smp 17 image
-expect 2 "no number of processors" run --smp 0 image
+expect 2 "no number of processors: one from 1 to 16 is wanted" run --smp 0 image
+expect 2 "a number from 1 on is wanted, below 2^64" run --max-cycles 18446744073709551616 image
 expect 8 "debugger" run --gdb 1234 image
 expect 8 "debugger" run -s image
 expect 8 "debugger" run -S image
