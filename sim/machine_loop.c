@@ -89,8 +89,10 @@ static void end_at_limit(struct machine *m, uint64_t limit, const char *of_what)
                                  (unsigned long long)p->cpu.state.rip,
                                  p->cpu.vmx.non_root ? " in non-root operation" : "");
     }
-    if (used >= sizeof places) /* the places of many processors: to the last whole one */
-        strcpy(strrchr(places, ','), " ...");
+    if (used >= sizeof places) { /* the places of many processors: to the last whole one */
+        char *end = strrchr(places, ',');
+        snprintf(end, (size_t)(places + sizeof places - end), " ...");
+    }
     machine_end(m, MACHINE_LIMIT, "the run reached its limit of %llu %s: %s", (unsigned long long)limit,
                 of_what, places);
 }

@@ -74,7 +74,7 @@ static bool lacks_flags(const struct ept_path *path, bool write)
 static void log_modification(const struct walk *walk, uint64_t guest_physical)
 {
     const struct mmu_regime *regime = &walk->mmu->regime;
-    phys_write64(walk->mmu->mem, regime->pml_address + 8u * *regime->pml_index,
+    phys_write64(walk->mmu->mem, regime->pml_address + 8ull * *regime->pml_index,
                  guest_physical & TLB_PHYSICAL);
     --*regime->pml_index;
 }

@@ -192,7 +192,7 @@ static void guard_page(struct guarded *g, unsigned bytes)
  * "CALL--Call Procedure". */
 static void guard_call_target(struct guarded *g, lib_value return_address)
 {
-    keep_if_bits(g, return_address - sizeof(struct lib_temporary), 1ll << 47, -(1ll << 48), EQUAL, 0);
+    keep_if_bits(g, return_address - sizeof(struct lib_temporary), 1LL << 47, -(1LL << 48), EQUAL, 0);
 }
 
 /* In the translation of an instruction? */
@@ -397,7 +397,7 @@ static void note_repetition(void *context)
     const uint64_t environment = core->op[0]->args[1],
                    at = (uint64_t)(int64_t)core->instruction_counter_offset;
     tcg_gen_op3_x86_64(context, LIB_OP_LD_I64, (uintptr_t)temporary, environment, at);
-    tcg_gen_addi_i64_x86_64(context, both, both, 1ll << 32 * CORE_REPETITIONS);
+    tcg_gen_addi_i64_x86_64(context, both, both, 1LL << 32 * CORE_REPETITIONS);
     tcg_gen_op3_x86_64(context, LIB_OP_ST_I64, (uintptr_t)temporary, environment, at);
     tcg_temp_free_internal_x86_64(context, temporary);
 }

@@ -33,12 +33,12 @@ bool simd_prove_layout(struct core *core)
     char *xmm0 = core_find(core->mxcsr, 64, &(uint32_t){(uint32_t)MAGIC_XMM}, sizeof(uint32_t));
     uc_reg_write(core->uc, UC_X86_REG_XMM0, zero);
     uc_reg_write(core->uc, UC_X86_REG_XMM15, xmm);
-    if (!xmm0 || memcmp(xmm0 + 15 * LIB_XMM_BYTES, xmm, sizeof xmm) != 0)
+    if (!xmm0 || memcmp(xmm0 + (size_t)15 * LIB_XMM_BYTES, xmm, sizeof xmm) != 0)
         return false;
     uc_reg_write(core->uc, UC_X86_REG_XMM15, zero);
     uc_reg_write(core->uc, UC_X86_REG_MXCSR, &initial);
     core->vectors_begin = (char *)(core->efer + 1);
-    core->vectors_bytes = (size_t)(xmm0 + 16 * LIB_XMM_BYTES - core->vectors_begin);
+    core->vectors_bytes = (size_t)(xmm0 + (size_t)16 * LIB_XMM_BYTES - core->vectors_begin);
     simd_accept(core);
     return core->vectors_bytes <= sizeof core->vectors_before && simd_status(core)->rounding == 0;
 }

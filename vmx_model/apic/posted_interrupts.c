@@ -14,11 +14,11 @@ static void take_requests(struct vmx *vmx)
 {
     const uint64_t descriptor = vmx->vmcs.posted_interrupt_descriptor_address;
     for (unsigned word = 0; word < 8; word++) {
-        const uint32_t requests = (uint32_t)phys_read(vmx->mem, descriptor + word * 4, 4);
+        const uint32_t requests = (uint32_t)phys_read(vmx->mem, descriptor + word * 4ull, 4);
         const unsigned offset = VAPIC_IRR + word * 0x10;
         if (!requests)
             continue;
-        phys_write(vmx->mem, descriptor + word * 4, 0, 4);
+        phys_write(vmx->mem, descriptor + word * 4ull, 0, 4);
         virtual_apic_write(vmx, offset, virtual_apic_read(vmx, offset) | requests);
         const uint8_t highest = (uint8_t)(word * 32 + 31 - (unsigned)__builtin_clz(requests));
         if (highest > guest_rvi(vmx))

@@ -27,7 +27,7 @@ static struct cpu_outcome switch_eptp(struct vmx *vmx, const struct insn *insn)
 
     if (index >= EPTP_LIST_ENTRIES)
         return vm_exit(insn);
-    eptp = phys_read64(vmx->mem, v->eptp_list_address + 8 * index);
+    eptp = phys_read64(vmx->mem, v->eptp_list_address + 8ull * index);
     if (!valid_for_switching(vmx, eptp))
         return vm_exit(insn);
     v->ept_pointer = eptp;

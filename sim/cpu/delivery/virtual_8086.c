@@ -42,7 +42,7 @@ struct cpu_outcome deliver_redirected(const struct delivery *delivery)
     struct stack stack = stack_current(cpu, cpu_cpl(state), 0);
     struct cpu_outcome outcome;
     uint32_t far_pointer = 0; /* CS:IP, out of the table at linear address 0 */
-    if (!system_read(cpu, delivery->event->vector * 4u, &far_pointer, sizeof far_pointer, &outcome) ||
+    if (!system_read(cpu, delivery->event->vector * 4ull, &far_pointer, sizeof far_pointer, &outcome) ||
         !stack_push_all(&stack, frame, 3, 2, &outcome))
         return outcome;
     stack_commit(&stack);

@@ -125,14 +125,14 @@ static void unpack(const struct cpu *cpu, const uint8_t *memory, uint64_t *words
 {
     for (unsigned i = 0; i < count; i++) {
         words[i] = 0;
-        memcpy(&words[i], memory + i * word_bytes(cpu), word_bytes(cpu));
+        memcpy(&words[i], memory + (size_t)i * word_bytes(cpu), word_bytes(cpu));
     }
 }
 
 static void pack(const struct cpu *cpu, const uint64_t *words, uint8_t *memory, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        memcpy(memory + i * word_bytes(cpu), &words[i], word_bytes(cpu));
+        memcpy(memory + (size_t)i * word_bytes(cpu), &words[i], word_bytes(cpu));
 }
 
 static bool read_words(struct cpu *cpu, uint64_t linear, uint64_t *words, unsigned count,

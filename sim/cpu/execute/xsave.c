@@ -135,8 +135,8 @@ static void put_x87(struct area *area, const struct fpu_state *fpu)
     }
     add_part(area, 0, XSAVE_MXCSR);
     for (unsigned i = 0; i < 8; i++) {
-        memcpy(b + XSAVE_ST + 16 * i, fpu->st[i], 10);
-        memset(b + XSAVE_ST + 16 * i + 10, 0, 6);
+        memcpy(b + XSAVE_ST + (size_t)16 * i, fpu->st[i], 10);
+        memset(b + XSAVE_ST + (size_t)16 * i + 10, 0, 6);
     }
     add_part(area, XSAVE_ST, XSAVE_XMM - XSAVE_ST);
 }
@@ -165,7 +165,7 @@ static void take_x87(const struct area *area, struct fpu_state *fpu)
         memcpy(&fpu->data_selector, b + 20, 2);
     }
     for (unsigned i = 0; i < 8; i++)
-        memcpy(fpu->st[i], b + XSAVE_ST + 16 * i, 10);
+        memcpy(fpu->st[i], b + XSAVE_ST + (size_t)16 * i, 10);
 }
 
 static uint64_t word(const struct area *area, uint32_t at)
@@ -237,7 +237,7 @@ static struct cpu_outcome save_standard(struct cpu *cpu, const struct insn *insn
     if (requested & (XSTATE_SSE | XSTATE_AVX)) /* no optimization is for MXCSR */
         put_mxcsr(&area, &fpu);
     if (saved & XSTATE_SSE)
-        put(&area, XSAVE_XMM, fpu.xmm, 16 * xmm_registers(cpu));
+        put(&area, XSAVE_XMM, fpu.xmm, (size_t)16 * xmm_registers(cpu));
     put_extended(&area, saved, 0);
     put(&area, XSAVE_HEADER, &state_bits, sizeof(state_bits));
     if (!write_parts(&area, false, &outcome) || !write_parts(&area, true, &outcome))
@@ -273,7 +273,7 @@ static struct cpu_outcome save_compacted(struct cpu *cpu, const struct insn *ins
         put_x87(&area, &fpu);
     if (saved & XSTATE_SSE) {
         put_mxcsr(&area, &fpu);
-        put(&area, XSAVE_XMM, fpu.xmm, 16 * xmm_registers(cpu));
+        put(&area, XSAVE_XMM, fpu.xmm, (size_t)16 * xmm_registers(cpu));
     }
     put_extended(&area, saved, header[1]);
     put(&area, XSAVE_HEADER, header, sizeof(header));
@@ -342,7 +342,7 @@ static void load_legacy(struct area *area, uint64_t requested, uint64_t loaded, 
     else if (requested & XSTATE_X87)
         xstate_initial_x87(&fpu);
     if (loaded & XSTATE_SSE)
-        memcpy(fpu.xmm, area->bytes + XSAVE_XMM, 16 * xmm_registers(cpu));
+        memcpy(fpu.xmm, area->bytes + XSAVE_XMM, (size_t)16 * xmm_registers(cpu));
     else if (requested & XSTATE_SSE)
         xstate_initial_sse(&fpu, xmm_registers(cpu));
     if (load_mxcsr)

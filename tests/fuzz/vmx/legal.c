@@ -54,6 +54,8 @@ void lab_require_enterable(struct lab *lab, const struct vmcs *saved, bool save)
         v->guest_ia32_debugctl = vmx.state->msr.debugctl;
         v->vm_entry_controls = (v->vm_entry_controls & ~ENTRY_IA32E_MODE_GUEST) |
                                (cpu_long_mode(vmx.state) ? ENTRY_IA32E_MODE_GUEST : 0);
+        if (!cpu_long_mode(vmx.state))
+            v->guest_cr3 &= ~CPU_CR3_LAM; /* left over from IA-32e mode */
     }
     struct check_context context = {.vmcs = v,
                                     .profile = vmx.profile,
@@ -137,7 +139,7 @@ static void require_state(const struct lab *lab)
     REQUIRE(lab, !cpu_long_mode(s) || ((s->cr4 & CR4_PAE) && !(s->rflags & RFLAGS_VM)));
     REQUIRE(lab, cpu_64bit_mode(s) || !(s->rip >> 32));
     REQUIRE(lab, vmx_cr_allowed(&cpu->vmx, 0, s->cr0) && vmx_cr_allowed(&cpu->vmx, 4, s->cr4));
-    REQUIRE(lab, !(s->cr3 >> cpu->profile->physical_address_bits));
+    REQUIRE(lab, !(s->cr3 & cpu_cr3_reserved(cpu->profile)));
     REQUIRE(lab, !(s->dr6 >> 32) && !(s->dr7 >> 32));
     REQUIRE(lab, s->activity_state <= ACTIVITY_WAIT_FOR_SIPI && !(s->interruptibility_state & ~15u));
     REQUIRE(lab, cpu_canonical(s->seg[SEG_FS].base, bits) && cpu_canonical(s->seg[SEG_GS].base, bits) &&
