@@ -126,6 +126,7 @@ static const struct msr_row rows[] = {
             msr_write_tsc_adjust),
     SPECIAL(0x48, 0x48, "IA32_SPEC_CTRL", FEATURE_IBRS, msr_read_spec_ctrl, msr_write_spec_ctrl),
     SPECIAL(0x49, 0x49, "IA32_PRED_CMD", FEATURE_IBRS, NULL, msr_write_command),
+    SPECIAL(0x79, 0x79, "IA32_BIOS_UPDT_TRIG", MSR_ALWAYS, NULL, msr_write_update_trigger),
     STORED(0x8b, "IA32_BIOS_SIGN_ID", MSR_ALWAYS, 0, NULL),
     SPECIAL(MSR_PMC0, MSR_PMC0 + PMU_GENERAL - 1, "IA32_PMC0", FEATURE_PERFMON_2, pmu_read_msr,
             pmu_write_msr),

@@ -120,6 +120,7 @@ bool msr_write_debugctl(struct cpu *cpu, uint32_t index, uint64_t value);
 bool msr_read_spec_ctrl(struct cpu *cpu, uint32_t index, uint64_t *value);
 bool msr_write_spec_ctrl(struct cpu *cpu, uint32_t index, uint64_t value);
 bool msr_write_command(struct cpu *cpu, uint32_t index, uint64_t value);
+bool msr_write_update_trigger(struct cpu *cpu, uint32_t index, uint64_t value);
 bool msr_read_cet(struct cpu *cpu, uint32_t index, uint64_t *value);
 bool msr_write_cet(struct cpu *cpu, uint32_t index, uint64_t value);
 bool msr_read_xss(struct cpu *cpu, uint32_t index, uint64_t *value);

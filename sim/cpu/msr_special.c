@@ -239,6 +239,17 @@ bool msr_write_command(struct cpu *cpu, uint32_t index, uint64_t value)
     return !(value & ~1ull);
 }
 
+/* SDM volume 3C, "Changes to Instruction Behavior in VMX Non-Root Operation", WRMSR: a guest loads no
+ * microcode update, and control passes to the next instruction. Outside of it every update is one for another
+ * processor, which is not loaded either (volume 3A, "Microcode Update Loader"). Reading raises #GP. */
+bool msr_write_update_trigger(struct cpu *cpu, uint32_t index, uint64_t value)
+{
+    (void)cpu;
+    (void)index;
+    (void)value;
+    return true;
+}
+
 static uint64_t *cet_register(struct cpu *cpu, uint32_t index)
 {
     return index == MSR_U_CET ? &cpu->state.msr.u_cet : &cpu->state.msr.s_cet;

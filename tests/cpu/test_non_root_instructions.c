@@ -87,6 +87,22 @@ static void test_controls_that_make_undefined(void **unused)
     fixture_free(f);
 }
 
+/* WRMSR of IA32_BIOS_UPDT_TRIG: no update is loaded, and the next instruction follows. The MSR cannot be
+ * read. */
+static void test_microcode_update(void **unused)
+{
+    struct fixture *f = guest(0, PRIMARY_USE_MSR_BITMAPS, 0);
+
+    (void)unused;
+    f->cpu.vmx.vmcs.msr_bitmap_address = 0x60000; /* zeros */
+    f->cpu.state.gpr[GPR_RCX] = 0x79;
+    f->cpu.state.gpr[GPR_RAX] = 0x1000;
+    f->cpu.state.gpr[GPR_RDX] = 0;
+    expect_done(EXECUTE(f, 0x0f, 0x30));
+    expect_fault(EXECUTE(f, 0x0f, 0x32), VECTOR_GP);
+    fixture_free(f);
+}
+
 /* SDM "Basic VM-Exit Information": WBINVD and WBNOINVD share the exit reason; the qualification tells them
  * apart. A processor without WBNOINVD ignores the prefix. */
 static void test_wbnoinvd(void **unused)
@@ -191,15 +207,11 @@ static void test_fixed_bits_in_root_operation(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_privilege_before_exit),
-        cmocka_unit_test(test_exit_before_other_faults),
-        cmocka_unit_test(test_mov_dr_exits_first),
-        cmocka_unit_test(test_controls_that_make_undefined),
-        cmocka_unit_test(test_masks_and_shadows),
-        cmocka_unit_test(test_fixed_bits_in_root_operation),
-        cmocka_unit_test(test_wbnoinvd),
-        cmocka_unit_test(test_mwait_tells_of_monitoring),
-        cmocka_unit_test(test_user_wait),
+        cmocka_unit_test(test_privilege_before_exit),     cmocka_unit_test(test_exit_before_other_faults),
+        cmocka_unit_test(test_mov_dr_exits_first),        cmocka_unit_test(test_controls_that_make_undefined),
+        cmocka_unit_test(test_masks_and_shadows),         cmocka_unit_test(test_fixed_bits_in_root_operation),
+        cmocka_unit_test(test_microcode_update),          cmocka_unit_test(test_wbnoinvd),
+        cmocka_unit_test(test_mwait_tells_of_monitoring), cmocka_unit_test(test_user_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
