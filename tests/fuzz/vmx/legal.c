@@ -1,4 +1,5 @@
 /* legal.c: is the processor's state one that it can be in? */
+#include "sim/cpu/msr.h"
 #include "tests/fuzz/vmx/lab.h"
 #include "vmx_model/capabilities.h"
 #include "vmx_model/checks/checks.h"
@@ -12,19 +13,16 @@ static void tell(void *opaque, const char *line)
 
 struct violations {
     const struct vmcs *saved; /* by a VM exit that happened; null: by one that might */
+    bool other_btf;           /* BTF of the field that the entry was judged by is not the processor's */
     const struct vmx_rule *first;
 };
 
 /* What a VM exit may save though no VM entry takes it. PDPTEs in memory: it may be other than when the guest
  * loaded them. A debug exception that exits leaves no pending debug exceptions, though the guest's blocking
  * by STI is saved with its RFLAGS.TF: SDM "Saving Non-Register State", and KVM for one puts BS in before it
- * enters again. Without "save debug controls" the field that the rules for BS ask for BTF is an older one. */
+ * enters again. */
 static bool excused(const struct vmcs *saved, const struct vmx_rule *rule)
 {
-    static const char single_step[] = "guest_pending_debug_bs_";
-    if (!(saved->primary_vm_exit_controls & EXIT_SAVE_DEBUG_CONTROLS) &&
-        !strncmp(rule->id, single_step, strlen(single_step)))
-        return true;
     if (!strcmp(rule->id, "guest_pdptes_in_memory_valid"))
         return true;
     return !strcmp(rule->id, "guest_pending_debug_bs_set") &&
@@ -35,7 +33,10 @@ static bool excused(const struct vmcs *saved, const struct vmx_rule *rule)
 
 static void see(void *opaque, const struct vmx_rule *rule)
 {
+    static const char single_step[] = "guest_pending_debug_bs_";
     struct violations *seen = opaque;
+    if (seen->other_btf && !strncmp(rule->id, single_step, strlen(single_step)))
+        return;
     if (!seen->first && !(seen->saved && excused(seen->saved, rule)))
         seen->first = rule;
 }
@@ -51,7 +52,6 @@ void lab_require_enterable(struct lab *lab, const struct vmcs *saved, bool save)
         vmx_save_guest_state(&vmx, &(struct vm_exit){.reason = EXIT_REASON_INIT_SIGNAL});
     v->vm_entry_interruption_information &= ~INTERRUPTION_VALID;
     if (save) {
-        v->guest_ia32_debugctl = vmx.state->msr.debugctl;
         v->vm_entry_controls = (v->vm_entry_controls & ~ENTRY_IA32E_MODE_GUEST) |
                                (cpu_long_mode(vmx.state) ? ENTRY_IA32E_MODE_GUEST : 0);
         if (!cpu_long_mode(vmx.state))
@@ -64,7 +64,11 @@ void lab_require_enterable(struct lab *lab, const struct vmcs *saved, bool save)
                                     .ia32e_mode =
                                         (v->primary_vm_exit_controls & EXIT_HOST_ADDRESS_SPACE_SIZE) != 0};
     vmx_check_prepare(&context);
-    struct violations seen = {.saved = save ? NULL : v};
+    /* Without "load debug controls" and "save debug controls" the field is not the processor's. */
+    struct violations seen = {
+        .saved = save ? NULL : v,
+        .other_btf = save ? ((saved->guest_ia32_debugctl ^ vmx.state->msr.debugctl) & DEBUGCTL_BTF) != 0
+                          : !(v->primary_vm_exit_controls & EXIT_SAVE_DEBUG_CONTROLS)};
     if (vmx_check_first(&context, VMX_CHECK_GUEST, NULL))
         vmx_check_all(&context, VMX_CHECK_GUEST, see, &seen);
     if (seen.first)
