@@ -20,7 +20,7 @@ sim/cli/        vtsim/ vmx_model/ traces/ sim/cli/ sim/machine.h sim/sanitize/sa
 bench/          vtsim/ tlb/ vmx_model/ traces/ sim/core/ sim/cpu/ sim/platform/ sim/boot/ sim/machine bench/ machine.h vmx.h
 examples/       machine.h vmx.h
 examples/probe/ machine.h vmx.h probe.h
-tests/guests/   machine.h vmx.h trap.h working_set.h processors.S v86.h
+tests/guests/   machine.h vmx.h trap.h working_set.h ept_set.h guest_tables.h processors.S v86.h
 '
 
 # A header of the system or of a library, and the rooms that may know it. The host's clock and randomness would make runs differ.

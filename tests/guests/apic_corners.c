@@ -6,6 +6,7 @@
  */
 /* expect: status 0 */
 /* expect: options --cpu haswell */
+#include "guest_tables.h"
 #include "trap.h"
 #include "vmx.h"
 #include "working_set.h"
@@ -23,7 +24,6 @@ enum {
     APIC_ACCESS_ADDRESS = 0x2014,
     TPR_THRESHOLD = 0x401c,
     IDT_VECTORING_INFORMATION = 0x4408,
-    GUEST_IDTR_BASE = 0x6818,
     EXIT_TPR_BELOW_THRESHOLD = 43,
     EXIT_APIC_ACCESS = 44,
     EXIT_APIC_WRITE = 56,
@@ -198,23 +198,6 @@ static void all_registers(void)
     CHECK_EQUAL(vmread(GUEST_INTERRUPT_STATUS), 0x52);
     CHECK_EQUAL(virtual_apic[0x220 / 4], 1 << (0x52 & 31));
     CHECK_EQUAL(virtual_apic[0xa0 / 4], 0x70);
-}
-
-struct descriptor_table {
-    uint16_t limit;
-    uint64_t base;
-} __attribute__((packed));
-
-static void guest_has_our_tables(void)
-{
-    struct descriptor_table idtr, gdtr;
-    __asm__("sidt %0; sgdt %1" : "=m"(idtr), "=m"(gdtr));
-    vmwrite(GUEST_IDTR_BASE, idtr.base);
-    vmwrite(GUEST_IDTR_LIMIT, idtr.limit);
-    vmwrite(GUEST_GDTR_BASE, gdtr.base);
-    vmwrite(GUEST_GDTR_LIMIT, gdtr.limit);
-    vmwrite(GUEST_CS_SELECTOR, TRAP_CODE_SELECTOR);
-    vmwrite(GUEST_SS_SELECTOR, TRAP_DATA_SELECTOR);
 }
 
 int main(void)

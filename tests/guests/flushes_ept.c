@@ -4,20 +4,15 @@
  * EPT maps with one page, and 4-KByte pages that the EPT maps with such.
  */
 /* expect: status 0 */
+#include "ept_set.h"
 #include "trap.h"
 #include "vmx.h"
-#include "working_set.h"
 
 enum {
     ENABLE_EPT = 1 << 1,
     ENABLE_VPID = 1 << 5,
     HOST_ADDRESS_SPACE_SIZE = 1 << 9,
     EPT_READ = 1,
-    EPT_ALL = 7,
-    EPT_WRITE_BACK = 6 << 3,
-    EPT_LARGE = 1 << 7,
-    EPT_POINTER_FORM = 3 << 3 | 6, /* four levels, write-back */
-    FRAMES_PD_INDEX = 16,
     READ_ONLY_PAGE = 3,
 };
 
@@ -25,8 +20,6 @@ enum guest_operation { READ_TWO, READ_FOURTH, WRITE_FOURTH };
 enum invept_type { INVEPT_SINGLE = 1, INVEPT_ALL = 2 };
 
 static uint8_t vmcs[4096] __attribute__((aligned(4096))), guest_stack[4096] __attribute__((aligned(16)));
-static uint64_t ept_pml4[512] __attribute__((aligned(4096))), ept_pdpt[512] __attribute__((aligned(4096))),
-    ept_pd[512] __attribute__((aligned(4096))), ept_pt[512] __attribute__((aligned(4096)));
 static struct guest_registers registers;
 static bool launched;
 
@@ -68,23 +61,12 @@ static void invept(uint64_t type, uint64_t pointer)
     CHECK_EQUAL(failed, false);
 }
 
-static uint64_t make_ept(void)
-{
-    ept_pml4[0] = (uint64_t)ept_pdpt | EPT_ALL;
-    ept_pdpt[0] = (uint64_t)ept_pd | EPT_ALL;
-    ept_pd[0] = EPT_ALL | EPT_WRITE_BACK | EPT_LARGE;
-    ept_pd[FRAMES_PD_INDEX] = (uint64_t)ept_pt | EPT_ALL;
-    for (unsigned i = 0; i < SET_PAGES; i++)
-        ept_pt[SET_EPT_INDEX + i] =
-            (SET_FRAMES + i * 0x1000ull) | EPT_WRITE_BACK | (i == READ_ONLY_PAGE ? EPT_READ : EPT_ALL);
-    return (uint64_t)ept_pml4 | EPT_POINTER_FORM;
-}
-
 int main(void)
 {
     const struct vmx_wanted_controls wanted = {.secondary = ENABLE_EPT | ENABLE_VPID,
                                                .exit = HOST_ADDRESS_SPACE_SIZE};
     const uint64_t pointer = make_ept();
+    ept_pt[SET_EPT_INDEX + READ_ONLY_PAGE] &= ~(uint64_t)EPT_ALL | EPT_READ;
     trap_install();
     set_map();
     if (!vmx_enable() || !vmcs_create_with(vmcs, &wanted))

@@ -6,6 +6,7 @@
  */
 /* expect: status 0 */
 /* expect: options --smp 2 --cpu haswell */
+#include "guest_tables.h"
 #include "trap.h"
 #include "vmx.h"
 
@@ -33,7 +34,6 @@ enum {
     VIRTUAL_APIC_ADDRESS = 0x2012,
     POSTED_INTERRUPT_DESCRIPTOR_ADDRESS = 0x2016,
     EXIT_INTERRUPTION_INFORMATION = 0x4404,
-    GUEST_IDTR_BASE = 0x6818,
     EXIT_EXCEPTION_OR_NMI = 0,
     EXIT_EXTERNAL_INTERRUPT = 1,
     EXIT_INIT = 3,
@@ -119,22 +119,10 @@ static void on_interrupt(struct trap_frame *frame)
     interrupts++;
 }
 
-struct descriptor_table {
-    uint16_t limit;
-    uint64_t base;
-} __attribute__((packed));
-
 static void share_our_tables(void)
 {
-    struct descriptor_table idtr, gdtr;
-    __asm__("sidt %0; sgdt %1" : "=m"(idtr), "=m"(gdtr));
-    vmwrite(GUEST_IDTR_BASE, idtr.base);
-    vmwrite(GUEST_IDTR_LIMIT, idtr.limit);
-    vmwrite(HOST_IDTR_BASE, idtr.base);
-    vmwrite(GUEST_GDTR_BASE, gdtr.base);
-    vmwrite(GUEST_GDTR_LIMIT, gdtr.limit);
-    vmwrite(GUEST_CS_SELECTOR, TRAP_CODE_SELECTOR);
-    vmwrite(GUEST_SS_SELECTOR, TRAP_DATA_SELECTOR);
+    guest_has_our_tables();
+    vmwrite(HOST_IDTR_BASE, vmread(GUEST_IDTR_BASE));
 }
 
 static bool become_hypervisor(void)

@@ -4,19 +4,14 @@
 /* expect: status 0 */
 /* expect: options --sanitize vmx,tlb,limits --sanitize-minimum nehalem */
 /* expect: error sanitizer (vmx,tlb,limits): no finding */
+#include "ept_set.h"
 #include "trap.h"
 #include "vmx.h"
-#include "working_set.h"
 
 enum {
     ENABLE_EPT = 1 << 1,
     ENABLE_VPID = 1 << 5,
     HOST_ADDRESS_SPACE_SIZE = 1 << 9,
-    EPT_ALL = 7,
-    EPT_WRITE_BACK = 6 << 3,
-    EPT_LARGE = 1 << 7,
-    EPT_POINTER_FORM = 3 << 3 | 6, /* four levels, write-back */
-    FRAMES_PD_INDEX = 16,
     CR0_WP = 1 << 16,
     WRITABLE = 2,
     DIRTY = 0x40,
@@ -35,15 +30,6 @@ enum {
 
 extern uint8_t boot_gdt[];
 extern const uint16_t boot_gdtr[];
-#define PAGE_OF_TABLES(name) static uint64_t name[512] __attribute__((aligned(PAGE)))
-PAGE_OF_TABLES(ept_pml4);
-PAGE_OF_TABLES(ept_pdpt);
-PAGE_OF_TABLES(ept_pd);
-PAGE_OF_TABLES(ept_pt);
-PAGE_OF_TABLES(other_pml4);
-PAGE_OF_TABLES(other_pdpt);
-PAGE_OF_TABLES(other_pd);
-PAGE_OF_TABLES(other_pt);
 static volatile uint8_t vmcs[PAGE] __attribute__((aligned(PAGE)));
 static uint8_t guest_stack[PAGE] __attribute__((aligned(16)));
 static struct guest_registers registers;
@@ -52,18 +38,6 @@ static struct __attribute__((packed)) {
     uint64_t base;
 } idtr;
 static bool launched;
-
-static uint64_t *table_of(uint64_t entry)
-{
-    return (uint64_t *)(entry & 0x000ffffffffff000ull);
-}
-
-static volatile uint64_t *entry_of(unsigned page)
-{
-    uint64_t *pml4 = table_of(read_cr3()), *pdpt = table_of(pml4[SET_PML4_INDEX]),
-             *pd = table_of(pdpt[SET_PDPT_INDEX]);
-    return &table_of(pd[SET_PD_INDEX])[SET_PT_INDEX + page];
-}
 
 static void invlpg(uint64_t linear)
 {
@@ -133,29 +107,6 @@ static void run(uint64_t next_page, uint64_t reason)
     launched = true;
 }
 
-static uint64_t make_ept(void)
-{
-    ept_pml4[0] = (uint64_t)ept_pdpt | EPT_ALL;
-    ept_pdpt[0] = (uint64_t)ept_pd | EPT_ALL;
-    ept_pd[0] = EPT_ALL | EPT_WRITE_BACK | EPT_LARGE;
-    ept_pd[FRAMES_PD_INDEX] = (uint64_t)ept_pt | EPT_ALL;
-    for (unsigned i = 0; i < SET_PAGES; i++)
-        ept_pt[SET_EPT_INDEX + i] = (SET_FRAMES + i * 0x1000ull) | EPT_WRITE_BACK | EPT_ALL;
-    return (uint64_t)ept_pml4 | EPT_POINTER_FORM;
-}
-
-static uint64_t make_other_address_space(void)
-{
-    const uint64_t *pml4 = table_of(read_cr3());
-    for (unsigned i = 0; i < 512; i++)
-        other_pml4[i] = pml4[i];
-    other_pml4[SET_PML4_INDEX] = (uint64_t)other_pdpt | SET_PRESENT_WRITABLE_USED;
-    other_pdpt[SET_PDPT_INDEX] = (uint64_t)other_pd | SET_PRESENT_WRITABLE_USED;
-    other_pd[SET_PD_INDEX] = (uint64_t)other_pt | SET_PRESENT_WRITABLE_USED;
-    other_pt[SET_PT_INDEX] = (SET_FRAMES + 2 * PAGE) | SET_PRESENT_WRITABLE_USED;
-    return (uint64_t)other_pml4;
-}
-
 static void invept(void)
 {
     const uint64_t descriptor[2] = {(uint64_t)ept_pml4 | EPT_POINTER_FORM, 0};
@@ -179,7 +130,8 @@ static void guests(void)
     ept_pt[SET_EPT_INDEX + 3] = 0;
     invept();
     run(3, EXIT_EPT_VIOLATION);
-    ept_pt[SET_EPT_INDEX + 3] = (SET_FRAMES + 3 * PAGE) | EPT_WRITE_BACK | EPT_ALL; /* not present before: no INVEPT */
+    ept_pt[SET_EPT_INDEX + 3] =
+        (SET_FRAMES + 3 * PAGE) | EPT_WRITE_BACK | EPT_ALL; /* not present before: no INVEPT */
     run(0, EXIT_VMCALL);
     vmwrite(GUEST_CR3, other);
     invvpid(1);

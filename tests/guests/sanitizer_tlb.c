@@ -16,49 +16,22 @@
 /* expect: error stale_address_space, 1 time: */
 /* expect: error read of page 0x40403020000: combined mapping to 0x2030000 (VPID 1, PCID 0, EP4TA */
 /* expect: error the tables give 0x2032000; where the tables were changed is unknown; missing: INVVPID */
+#include "ept_set.h"
 #include "trap.h"
 #include "vmx.h"
-#include "working_set.h"
 
 enum {
     ENABLE_EPT = 1 << 1,
     ENABLE_VPID = 1 << 5,
     HOST_ADDRESS_SPACE_SIZE = 1 << 9,
-    EPT_ALL = 7,
-    EPT_WRITE_BACK = 6 << 3,
-    EPT_LARGE = 1 << 7,
-    EPT_POINTER_FORM = 3 << 3 | 6, /* four levels, write-back */
-    FRAMES_PD_INDEX = 16,
     WRITABLE = 2,
     DIRTY = 0x40,
     PAGE = 4096,
 };
 
-#define PAGE_OF_TABLES(name) static uint64_t name[512] __attribute__((aligned(PAGE)))
-PAGE_OF_TABLES(ept_pml4);
-PAGE_OF_TABLES(ept_pdpt);
-PAGE_OF_TABLES(ept_pd);
-PAGE_OF_TABLES(ept_pt);
-/* Another address space: as the first, with the first page of the set elsewhere. */
-PAGE_OF_TABLES(other_pml4);
-PAGE_OF_TABLES(other_pdpt);
-PAGE_OF_TABLES(other_pd);
-PAGE_OF_TABLES(other_pt);
 static uint8_t vmcs[PAGE] __attribute__((aligned(PAGE))), guest_stack[PAGE] __attribute__((aligned(16)));
 static struct guest_registers registers;
 static bool launched;
-
-static uint64_t *table_of(uint64_t entry)
-{
-    return (uint64_t *)(entry & 0x000ffffffffff000ull);
-}
-
-static volatile uint64_t *entry_of(unsigned page)
-{
-    uint64_t *pml4 = table_of(read_cr3()), *pdpt = table_of(pml4[SET_PML4_INDEX]),
-             *pd = table_of(pdpt[SET_PDPT_INDEX]);
-    return &table_of(pd[SET_PD_INDEX])[SET_PT_INDEX + page];
-}
 
 static void invlpg(uint64_t linear)
 {
@@ -103,29 +76,6 @@ static void run(uint64_t next_page)
     CHECK_EQUAL(vmread(EXIT_REASON), EXIT_VMCALL);
     vmwrite(GUEST_RIP, vmread(GUEST_RIP) + vmread(EXIT_INSTRUCTION_LENGTH));
     launched = true;
-}
-
-static uint64_t make_ept(void)
-{
-    ept_pml4[0] = (uint64_t)ept_pdpt | EPT_ALL;
-    ept_pdpt[0] = (uint64_t)ept_pd | EPT_ALL;
-    ept_pd[0] = EPT_ALL | EPT_WRITE_BACK | EPT_LARGE;
-    ept_pd[FRAMES_PD_INDEX] = (uint64_t)ept_pt | EPT_ALL;
-    for (unsigned i = 0; i < SET_PAGES; i++)
-        ept_pt[SET_EPT_INDEX + i] = (SET_FRAMES + i * 0x1000ull) | EPT_WRITE_BACK | EPT_ALL;
-    return (uint64_t)ept_pml4 | EPT_POINTER_FORM;
-}
-
-static uint64_t make_other_address_space(void)
-{
-    const uint64_t *pml4 = table_of(read_cr3());
-    for (unsigned i = 0; i < 512; i++)
-        other_pml4[i] = pml4[i];
-    other_pml4[SET_PML4_INDEX] = (uint64_t)other_pdpt | SET_PRESENT_WRITABLE_USED;
-    other_pdpt[SET_PDPT_INDEX] = (uint64_t)other_pd | SET_PRESENT_WRITABLE_USED;
-    other_pd[SET_PD_INDEX] = (uint64_t)other_pt | SET_PRESENT_WRITABLE_USED;
-    other_pt[SET_PT_INDEX] = (SET_FRAMES + 2 * PAGE) | SET_PRESENT_WRITABLE_USED;
-    return (uint64_t)other_pml4;
 }
 
 static void invept(void)

@@ -5,6 +5,7 @@
  */
 /* expect: status 0 */
 /* expect: options --cpu haswell */
+#include "guest_tables.h"
 #include "trap.h"
 #include "vmx.h"
 #include "working_set.h"
@@ -22,7 +23,6 @@ enum {
     APIC_ACCESS_ADDRESS = 0x2014,
     EOI_EXIT_BITMAP_1 = 0x201e,
     TPR_THRESHOLD = 0x401c,
-    GUEST_IDTR_BASE = 0x6818,
     EXIT_MONITOR_TRAP_FLAG = 37,
     EXIT_TPR_BELOW_THRESHOLD = 43,
     EXIT_APIC_ACCESS = 44,
@@ -181,23 +181,6 @@ static void monitor_trap_flag(void)
     CHECK_EQUAL(registers.rcx, 2);
     CHECK_EQUAL(vmread(GUEST_RFLAGS) & RFLAGS_RF, RFLAGS_RF);
     vmwrite(PRIMARY_CONTROLS, primary);
-}
-
-struct descriptor_table {
-    uint16_t limit;
-    uint64_t base;
-} __attribute__((packed));
-
-static void guest_has_our_tables(void)
-{
-    struct descriptor_table idtr, gdtr;
-    __asm__("sidt %0; sgdt %1" : "=m"(idtr), "=m"(gdtr));
-    vmwrite(GUEST_IDTR_BASE, idtr.base);
-    vmwrite(GUEST_IDTR_LIMIT, idtr.limit);
-    vmwrite(GUEST_GDTR_BASE, gdtr.base);
-    vmwrite(GUEST_GDTR_LIMIT, gdtr.limit);
-    vmwrite(GUEST_CS_SELECTOR, TRAP_CODE_SELECTOR);
-    vmwrite(GUEST_SS_SELECTOR, TRAP_DATA_SELECTOR);
 }
 
 int main(void)

@@ -6,6 +6,7 @@
  */
 /* expect: status 0 */
 /* expect: options --cpu sapphirerapids --smp 2 */
+#include "guest_tables.h"
 #include "trap.h"
 #include "vmx.h"
 #include "working_set.h"
@@ -29,7 +30,6 @@ enum {
     POSTED_INTERRUPT_DESCRIPTOR_ADDRESS = 0x2016,
     TERTIARY_CONTROLS = 0x2034,
     PID_POINTER_TABLE_ADDRESS = 0x2042,
-    GUEST_IDTR_BASE = 0x6818,
     IA32_VMX_PROCBASED_CTLS3 = 0x492,
     EXIT_APIC_WRITE = 56,
     IA32_APIC_BASE = 0x1b,
@@ -173,23 +173,6 @@ static void what_exits(void)
     for_the_hypervisor("vector below 16", 1, 15);
     pid_table[1] &= ~1ull;
     for_the_hypervisor("entry that is not valid", 1, VECTOR);
-}
-
-struct descriptor_table {
-    uint16_t limit;
-    uint64_t base;
-} __attribute__((packed));
-
-static void guest_has_our_tables(void)
-{
-    struct descriptor_table idtr, gdtr;
-    __asm__("sidt %0; sgdt %1" : "=m"(idtr), "=m"(gdtr));
-    vmwrite(GUEST_IDTR_BASE, idtr.base);
-    vmwrite(GUEST_IDTR_LIMIT, idtr.limit);
-    vmwrite(GUEST_GDTR_BASE, gdtr.base);
-    vmwrite(GUEST_GDTR_LIMIT, gdtr.limit);
-    vmwrite(GUEST_CS_SELECTOR, TRAP_CODE_SELECTOR);
-    vmwrite(GUEST_SS_SELECTOR, TRAP_DATA_SELECTOR);
 }
 
 static void set_up_virtual_apic(void)
