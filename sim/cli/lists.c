@@ -192,14 +192,21 @@ static void add_cpuid_place(struct table *table, enum cpu_feature feature)
         table_stringf(table, "CPUID.%02" PRIX32 "H:%s[%u]", bit.leaf, registers[bit.reg], bit.bit);
 }
 
-/* Yes or no for one profile; for all of them if it is null. */
+/* The profiles that a list of features has columns for: one, or all of them if it is null. */
+static const struct cpu_profile *shown(const struct cpu_profile *only, size_t i)
+{
+    if (!only)
+        return cpu_profile_at(i);
+    return i ? NULL : only;
+}
+
 static void add_feature(struct table *table, const char *name, enum cpu_feature feature,
                         const struct cpu_profile *only)
 {
-    const struct cpu_profile *profile = only;
+    const struct cpu_profile *profile;
     table_string(table, name);
     add_cpuid_place(table, feature);
-    for (size_t i = 0; only ? i == 0 : (profile = cpu_profile_at(i)) != NULL; i++)
+    for (size_t i = 0; (profile = shown(only, i)); i++)
         table_string(table, yes_or_no(cpu_has_feature(profile, feature)));
 }
 
@@ -223,7 +230,7 @@ static const char *setting(const struct cpu_profile *profile, const struct vmx_c
 static void add_control(struct table *table, const struct vmx_control *control,
                         const struct cpu_profile *only)
 {
-    const struct cpu_profile *profile = only;
+    const struct cpu_profile *profile;
     char name[64];
     snprintf(name, sizeof name, "%s", control->identifier);
     for (char *c = name; *c; c++)
@@ -231,18 +238,18 @@ static void add_control(struct table *table, const struct vmx_control *control,
             *c = '-';
     table_string(table, name);
     table_stringf(table, "%s[%u]", control->word, vmx_control_bit(control));
-    for (size_t i = 0; only ? i == 0 : (profile = cpu_profile_at(i)) != NULL; i++)
+    for (size_t i = 0; (profile = shown(only, i)); i++)
         table_string(table, setting(profile, control));
 }
 
 static void fill_features_for(struct table *table, const struct cpu_profile *only)
 {
-    const struct cpu_profile *profile = only;
+    const struct cpu_profile *profile;
     const char *name;
     enum cpu_feature feature;
     const struct vmx_control *control;
     columns(table, (const char *const[]){"name", "seen_in", NULL});
-    for (size_t i = 0; only ? i == 0 : (profile = cpu_profile_at(i)) != NULL; i++)
+    for (size_t i = 0; (profile = shown(only, i)); i++)
         table_column(table, profile->name);
     for (size_t i = 0; (name = cpu_removable_at(i, &feature)); i++)
         add_feature(table, name, feature, only);
